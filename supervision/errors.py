@@ -1,0 +1,155 @@
+"""Every error that this package raises, typed by what the caller can do next.
+
+Exit reasons are values and live in ``exit_reason``; an error here may carry one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from supervision.exit_reason import ExitReason
+
+__all__ = [
+    "ActorExited",
+    "AlreadyRegistered",
+    "CallSelf",
+    "CallTimeout",
+    "ChildExists",
+    "MaxChildren",
+    "NoProcess",
+    "NoSuchChild",
+    "StartError",
+    "SupervisionError",
+    "TreeNotRunning",
+]
+
+
+class SupervisionError(Exception):
+    """The base of every error of this project.
+
+    Errors pickle by their constructor's arguments, so each keeps them in ``args``.
+    """
+
+
+class NoProcess(SupervisionError):
+    """The actor was already down and the message was not delivered; look it up again, or start it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"actor {self.name!r} is not running; the message was not delivered. Look the name up again or start it"
+
+
+class CallTimeout(SupervisionError, TimeoutError):
+    """No reply came in time; the actor may still be handling the request."""
+
+    def __init__(self, name: str, timeout: float) -> None:
+        super().__init__(name, timeout)
+        self.name = name
+        self.timeout = timeout
+
+    def __str__(self) -> str:
+        return (
+            f"actor {self.name!r} gave no reply within {self.timeout:g} s; it may still be handling the request. "
+            "Give a longer timeout, or look at what it is doing"
+        )
+
+
+class ActorExited(SupervisionError):
+    """The actor ended before it replied; ``reason`` says why. Whether the request had an effect is unknown."""
+
+    def __init__(self, name: str, reason: ExitReason) -> None:
+        super().__init__(name, reason)
+        self.name = name
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"actor {self.name!r} ended before it replied: {self.reason}"
+
+
+class CallSelf(SupervisionError):
+    """An actor called itself and would have waited for ever; cast instead, or call the method directly."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"actor {self.name!r} called itself, which could never be answered; use cast(), or a plain method"
+
+
+class StartError(SupervisionError):
+    """An actor, child or tree did not start; ``reason`` says why, and nothing of it is left running."""
+
+    def __init__(self, name: str, reason: Any) -> None:
+        super().__init__(name, reason)
+        self.name = name
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.name!r} did not start: {self.reason}"
+
+
+class AlreadyRegistered(SupervisionError):
+    """The name is taken in this tree; choose another, or use the actor that holds it."""
+
+    def __init__(self, name: str, tree: str, holder: str) -> None:
+        super().__init__(name, tree, holder)
+        self.name = name
+        self.tree = tree
+        self.holder = holder
+
+    def __str__(self) -> str:
+        return f"name {self.name!r} is taken in tree {self.tree!r} by {self.holder}; names are unique within one tree"
+
+
+class ChildExists(SupervisionError):
+    """A child with this id is in the supervisor's table; ``running`` tells OTP's already_started from already_present."""
+
+    def __init__(self, id: str, running: bool) -> None:
+        super().__init__(id, running)
+        self.id = id
+        self.running = running
+
+    def __str__(self) -> str:
+        remedy = "use that one" if self.running else "restart_child() or delete_child() it"
+        state = "already started" if self.running else "already present, not running"
+        return f"child {self.id!r} is {state}; {remedy}, or choose another id"
+
+
+class NoSuchChild(SupervisionError):
+    """The supervisor has no child with this id (OTP's not_found)."""
+
+    def __init__(self, id: str, known: Sequence[str]) -> None:
+        super().__init__(id, tuple(known))
+        self.id = id
+        self.known = tuple(known)
+
+    def __str__(self) -> str:
+        return f"no child {self.id!r} here; this supervisor has: {', '.join(self.known) or 'none'}"
+
+
+class MaxChildren(SupervisionError):
+    """The dynamic supervisor is full; wait for a child to end, or raise ``max_children``."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self.limit = limit
+
+    def __str__(self) -> str:
+        return f"this supervisor already has its {self.limit} children (max_children); wait for one to end, or raise it"
+
+
+class TreeNotRunning(SupervisionError):
+    """The tree has not been started, or has ended; ``state`` says which."""
+
+    def __init__(self, name: str, state: str) -> None:
+        super().__init__(name, state)
+        self.name = name
+        self.state = state
+
+    def __str__(self) -> str:
+        return f"tree {self.name!r} is {self.state}; call start(), or use it in a with statement"

@@ -1,0 +1,102 @@
+"""Why an actor ended: a value, never an exception in flight.
+
+What is done about an exit is not here: supervisors decide in ``decisions``, links in ``links``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, final
+
+import attrs
+
+__all__ = [
+    "KILLED",
+    "NOPROC",
+    "NORMAL",
+    "SHUTDOWN",
+    "Crashed",
+    "ExitReason",
+    "Killed",
+    "NoProc",
+    "Normal",
+    "Shutdown",
+    "crashed",
+    "is_quiet",
+    "shutdown",
+]
+
+
+@final
+@attrs.frozen
+class Normal:
+    """The actor was done."""
+
+    def __str__(self) -> str:
+        return "normal"
+
+
+@final
+@attrs.frozen
+class Shutdown:
+    """The actor was asked to stop, or stopped itself in good order; OTP's ``shutdown`` and ``{shutdown, Detail}``."""
+
+    detail: Any = None
+
+    def __str__(self) -> str:
+        return "shutdown" if self.detail is None else f"shutdown({self.detail})"
+
+
+@final
+@attrs.frozen
+class Killed:
+    """The actor was killed, or, being a thread that would not stop, abandoned."""
+
+    def __str__(self) -> str:
+        return "killed"
+
+
+@final
+@attrs.frozen
+class NoProc:
+    """There was nothing to watch: the actor had ended before the monitor or link was made."""
+
+    def __str__(self) -> str:
+        return "noproc"
+
+
+@final
+@attrs.frozen
+class Crashed:
+    """The actor failed; *error* is the exception, or any term it chose to exit with (OTP allows any)."""
+
+    error: Any
+
+    def __str__(self) -> str:
+        if isinstance(self.error, BaseException):
+            text = str(self.error)
+            kind = type(self.error).__name__
+            return f"crashed({kind}: {text})" if text else f"crashed({kind})"
+        return f"crashed({self.error})"
+
+
+ExitReason = Normal | Shutdown | Killed | NoProc | Crashed
+
+NORMAL: Final = Normal()
+SHUTDOWN: Final = Shutdown()
+KILLED: Final = Killed()
+NOPROC: Final = NoProc()
+
+
+def shutdown(detail: object) -> Shutdown:
+    """Return the quiet reason ``shutdown(detail)``."""
+    return Shutdown(detail)
+
+
+def crashed(error: object) -> Crashed:
+    """Return the reason of an actor that failed with *error*, an exception or any term."""
+    return Crashed(error)
+
+
+def is_quiet(reason: ExitReason) -> bool:
+    """Return whether *reason* is a proper end: exactly normal, shutdown and shutdown(detail) are (OTP's rule)."""
+    return isinstance(reason, Normal | Shutdown)
