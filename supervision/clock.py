@@ -5,6 +5,7 @@ Nothing else in the project reads the clock or sleeps. Durations are float secon
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import threading
@@ -49,6 +50,12 @@ class Clock(Protocol):
 
         ``math.inf`` never comes. A deadline in the past is due at once, yet never runs inside this call
         on a real clock.
+        """
+
+    def acquire(self, gate: threading.Lock, timeout: float) -> bool:
+        """Acquire *gate* within *timeout* seconds of this clock; how every bounded wait of a tree is made.
+
+        Blocks the calling thread. ``math.inf`` waits for ever, 0 does not wait. Returns whether it was acquired.
         """
 
     def close(self) -> None:
@@ -101,6 +108,11 @@ class MonotonicClock:
             if self._agenda.next_deadline() == deadline:
                 self._changed.notify()
         return timer
+
+    def acquire(self, gate: threading.Lock, timeout: float) -> bool:
+        if timeout > threading.TIMEOUT_MAX:
+            return gate.acquire()
+        return gate.acquire(timeout=max(0.0, timeout))
 
     def close(self) -> None:
         with self._changed:
@@ -163,6 +175,22 @@ class VirtualClock:
                     return
                 self._now = max(self._now, timer.deadline)
             timer.fire()
+
+    def acquire(self, gate: threading.Lock, timeout: float) -> bool:
+        if timeout <= 0:
+            return gate.acquire(blocking=False)
+        expired = threading.Event()
+
+        def expire() -> None:
+            expired.set()
+            # Opened by its owner in the same moment: the waiter has what it waited for, nothing to do.
+            with contextlib.suppress(RuntimeError):
+                gate.release()
+
+        timer = self.call_at(self._now + timeout, expire)
+        gate.acquire()
+        timer.cancel()
+        return not expired.is_set()
 
     def close(self) -> None:
         """Nothing to end: a virtual clock has no thread."""

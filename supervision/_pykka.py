@@ -1,0 +1,230 @@
+"""The only import of pykka: what an actor's thread is, with the seven traps of that substrate closed.
+
+What an actor means (handlers, replies, exit reasons) is in ``actor``; docs/pykka.md tells what pykka provides and
+what is bypassed. Both kinds of actor below keep pykka's own references working: ``ask``, ``tell`` and proxies.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, final
+
+import pykka
+from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr
+
+from supervision.exit_reason import NORMAL, ExitReason, crashed
+from supervision.links import Effect, effect_of_exit, reason_of_death
+from supervision.requests import Call, Cast, GetStatus, StopRequest, Wake
+
+if TYPE_CHECKING:
+    from supervision.cell import Cell
+
+__all__ = ["Envelope", "Inbox", "ThreadActor", "is_plain_actor", "is_proxy_message", "is_stop", "supervised"]
+
+Envelope = pykka._envelope.Envelope
+_STOP = pykka.messages._ActorStop
+
+
+@final
+class Inbox(queue.SimpleQueue[Any]):
+    """A mailbox in which nobody waits for ever, whoever puts into it: a cell, or pykka's own references (trap 1).
+
+    pykka checks that the actor is alive and then puts; between the two the actor may end, and the asker would
+    wait for ever. So a put into a closed box empties it again, and answers what it finds.
+    """
+
+    _refuse: Callable[[Call], object] | None = None  #: set once, when the box is closed
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        super().put(item)
+        if self._refuse is not None:
+            self.empty_out()
+
+    def close(self, refuse: Callable[[Call], object]) -> None:
+        """Answer what lies here and what will: *refuse* is given each call, pykka's askers an ActorDeadError."""
+        if self._refuse is None:
+            self._refuse = refuse
+        self.empty_out()
+
+    def empty_out(self) -> None:
+        """Take and answer everything, if the box is closed; any thread may."""
+        refuse = self._refuse
+        while refuse is not None:
+            try:
+                item = self.get_nowait()
+            except queue.Empty:
+                return
+            if isinstance(item, Call):
+                refuse(item)
+            elif isinstance(item, Envelope) and item.reply_to is not None:
+                if isinstance(item.message, _STOP):
+                    item.reply_to.set(None)
+                else:
+                    dead = pykka.ActorDeadError("the actor stopped before handling the message")
+                    item.reply_to.set_exception((type(dead), dead, None))
+
+
+class ThreadActor(pykka.ThreadingActor):
+    """A pykka actor whose loop is ours: ``run_loop`` of the subclass, in a daemon thread.
+
+    It is never entered into pykka's global registry (a list, and one for the whole process; trap 6).
+    """
+
+    use_daemon_thread = True
+
+    @staticmethod
+    def _create_actor_inbox() -> Any:
+        return Inbox()
+
+    def start_thread(self, name: str) -> threading.Thread:
+        """Start the actor's thread under *name*."""
+        return _start(self, name)
+
+    def _actor_loop(self) -> None:
+        try:
+            self.run_loop()
+        finally:
+            self.actor_stopped.set()
+
+    def run_loop(self) -> None:
+        """Live the actor's life; the end of this method is the actor's."""
+        raise NotImplementedError
+
+
+def is_proxy_message(message: object) -> bool:
+    """Return whether *message* comes from one of pykka's proxies."""
+    return isinstance(message, ProxyCall | ProxyGetAttr | ProxySetAttr)
+
+
+def is_stop(message: object) -> bool:
+    """Return whether *message* is pykka's request to stop."""
+    return isinstance(message, _STOP)
+
+
+def is_plain_actor(start: object) -> bool:
+    """Return whether *start* is a pykka actor class that is not one of ours."""
+    return isinstance(start, type) and issubclass(start, pykka.ThreadingActor) and not issubclass(start, ThreadActor)
+
+
+def supervised(plain: type[pykka.ThreadingActor], cell_inbox: Inbox) -> type[_Supervised]:
+    """Return *plain* with our loop around its unchanged hooks, reading *cell_inbox*."""
+    return type(plain.__name__, (_Supervised, plain), {"_create_actor_inbox": staticmethod(lambda: cell_inbox)})
+
+
+class _Supervised(pykka.ThreadingActor):
+    """Placed before a plain actor class: every end of it becomes an exit reason."""
+
+    use_daemon_thread = True
+    _cell: Cell
+    _started: Callable[[BaseException | None], None]
+
+    def attach(self, cell: Cell, started: Callable[[BaseException | None], None]) -> None:
+        """Tie the actor to *cell* before its thread starts; *started* is told how ``on_start`` went (trap 4)."""
+        self._cell = cell
+        self._started = started
+        cell.thread = _start(self, cell.ref.name)
+
+    def _actor_loop(self) -> None:
+        try:
+            self.on_start()
+        except BaseException as error:
+            self._finish(crashed(error), silent=True)
+            self._started(error)
+            return
+        self._started(None)
+        try:
+            reason = self._live()
+        except BaseException as error:
+            # Trap 5: pykka would stop every actor of the process here.
+            reason = crashed(error)
+        # Trap 3: pykka's is_alive() turned false long ago; the cell's end comes after the last hook.
+        self._finish(reason)
+
+    def _live(self) -> ExitReason:
+        cell = self._cell
+        while True:
+            item = self.actor_inbox.get()
+            while cell.signals:
+                signal = cell.signals.popleft()
+                from_parent = signal.sender == cell.parent
+                effect = effect_of_exit(
+                    signal.reason, trap_exit=from_parent, from_parent=from_parent, untrappable=signal.untrappable
+                )
+                if effect is Effect.TERMINATE:
+                    return self._stop_hook(signal.reason)
+                if effect is Effect.DIE:
+                    return reason_of_death(signal.reason, untrappable=signal.untrappable)
+            end = self._take(item)
+            if end is not None:
+                return end
+
+    def _take(self, item: Any) -> ExitReason | None:
+        """Handle one item as pykka would; return an exit reason when it was the last."""
+        if isinstance(item, Wake):
+            return None
+        if isinstance(item, StopRequest):
+            return self._stop_hook(item.reason)
+        if isinstance(item, Call):
+            return self._answer(item)
+        if isinstance(item, Envelope):
+            message, reply_to = item.message, item.reply_to
+        else:
+            message, reply_to = (item.message if isinstance(item, Cast) else item), None
+        if is_stop(message):
+            reason = self._stop_hook(NORMAL)
+            if reply_to is not None:
+                reply_to.set(None)
+            return reason
+        try:
+            response = self._handle_receive(message)
+        except Exception as error:
+            if reply_to is None:
+                return self._fail_hook(error)
+            # pykka's own rule (trap 2), kept for actors that were written for it: an exception in an
+            # ask goes to the asker, and the actor lives on.
+            reply_to.set_exception((type(error), error, error.__traceback__))
+            return None
+        if reply_to is not None:
+            reply_to.set(response)
+        return None
+
+    def _answer(self, call: Call) -> ExitReason | None:
+        if isinstance(call.request, GetStatus):
+            call.reply({})
+            return None
+        try:
+            call.reply(self._handle_receive(call.request))
+        except Exception as error:
+            call.fail(error)
+        return None
+
+    def _stop_hook(self, reason: ExitReason) -> ExitReason:
+        self._cell.closing = True
+        self.actor_stopped.set()
+        try:
+            self.on_stop()
+        except BaseException as error:
+            return crashed(error)
+        return reason
+
+    def _fail_hook(self, error: Exception) -> ExitReason:
+        self._cell.closing = True
+        self.actor_stopped.set()
+        try:
+            self.on_failure(type(error), error, error.__traceback__)
+        except BaseException as second:
+            return crashed(second)
+        return crashed(error)
+
+    def _finish(self, reason: ExitReason, *, silent: bool = False) -> None:
+        self.actor_stopped.set()
+        self._cell.finish(reason, silent=silent)
+
+
+def _start(actor: pykka.ThreadingActor, name: str) -> threading.Thread:
+    thread = threading.Thread(target=actor._actor_loop, name=name, daemon=True)
+    thread.start()
+    return thread
+

@@ -1,0 +1,276 @@
+"""The actor: OTP's gen_server as a Python class, one thread each.
+
+Starting one under a supervisor is in ``starting``; the substrate (pykka) in ``_pykka``; links and signals in ``links``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, final
+
+from supervision._pykka import Envelope, ThreadActor, is_proxy_message, is_stop
+from supervision.cell import Cell
+from supervision.clock import Clock, Timer
+from supervision.context import TreeContext
+from supervision.errors import StartError
+from supervision.exit_reason import NORMAL, ExitReason, crashed
+from supervision.links import Effect, effect_of_exit, reason_of_death
+from supervision.messages import Continue, Exit, Ignore, NoReply, Stop
+from supervision.ref import Ref
+from supervision.requests import Call, Cast, From, GetStatus, StopRequest, Wake
+
+__all__ = ["Actor", "InitResult"]
+
+InitResult = Continue | Ignore | Stop | None
+
+
+class Actor(ThreadActor):
+    """Subclass this and write handlers; each runs in the actor's own thread, one at a time.
+
+    A handler that raises ends the actor with ``crashed(exception)``, and its caller gets ``ActorExited``: as in
+    gen_server, and unlike pykka, a failure is the supervisor's business and not the caller's.
+    """
+
+    #: Whether exit signals arrive as ``Exit`` messages instead of ending the actor; an actor that is to run
+    #: ``terminate`` when its supervisor stops it must trap exits (OTP's rule).
+    trap_exit: ClassVar[bool] = False
+
+    _cell: Cell
+
+    # Callbacks
+
+    def init(self, *args: Any, **kwargs: Any) -> InitResult:
+        """Set up; the starter waits for it. Raising, or returning ``Stop``, makes the start fail."""
+        return None
+
+    def handle_call(self, request: Any, from_: From) -> Any:
+        """Return the reply, or ``NOREPLY`` and use ``from_.reply`` later, or ``Stop(reason, reply)``."""
+        raise NotImplementedError(f"{type(self).__name__} takes no calls; it was sent {request!r}")
+
+    def handle_cast(self, message: Any) -> Stop | None:
+        """Handle a message that nobody waits for."""
+        raise NotImplementedError(f"{type(self).__name__} takes no casts; it was sent {message!r}")
+
+    def handle_info(self, message: Any) -> Stop | None:
+        """Handle what came by ``send``: ``Down``, ``Exit``, timers. The default drops it, as OTP's does."""
+        return None
+
+    def handle_continue(self, term: Any) -> Stop | None:
+        """Go on after ``init`` returned ``Continue(term)``; runs before any message."""
+        raise NotImplementedError(f"{type(self).__name__} has no handle_continue")
+
+    def terminate(self, reason: ExitReason) -> None:
+        """Clean up; not run when the actor is killed, nor for a signal that it does not trap."""
+
+    def status(self) -> Mapping[str, object]:
+        """Return what the tree view shows beside this actor's name."""
+        return {}
+
+    # For the subclass
+
+    @property
+    @final
+    def ref(self) -> Ref:
+        """This incarnation's own handle."""
+        return self._cell.ref
+
+    @property
+    @final
+    def context(self) -> TreeContext:
+        """What this tree's actors share."""
+        return self._cell.context
+
+    @property
+    @final
+    def clock(self) -> Clock:
+        """The tree's clock."""
+        return self._cell.context.clock
+
+    @final
+    def send_after(self, delay: float, message: object) -> Timer:
+        """Send *message* to this actor's ``handle_info`` after *delay* seconds of the tree's clock.
+
+        Returns:
+            The timer; its ``cancel()`` keeps a message that was not sent yet from being sent.
+        """
+        ref = self.ref
+        return self.clock.call_at(self.clock.now() + delay, lambda: ref.send(message))
+
+    # The life
+
+    @final
+    def attach(
+        self, cell: Cell, args: tuple[Any, ...], kwargs: Mapping[str, Any], answer: Callable[[Any], None]
+    ) -> None:
+        """Tie the actor to *cell* and start its thread; *answer* is given what became of ``init``."""
+        self._cell = cell
+        self._begin = (args, kwargs, answer)
+        cell.thread = self.start_thread(cell.ref.name)
+
+    @final
+    def run_loop(self) -> None:
+        """See ``ThreadActor``."""
+        cell = self._cell
+        args, kwargs, answer = self._begin
+        del self._begin
+        try:
+            result = self.init(*args, **kwargs)
+        except BaseException as error:
+            result = Stop(crashed(error))
+        if isinstance(result, Stop | Ignore):
+            cell.finish(result.reason if isinstance(result, Stop) else NORMAL, silent=True)
+            answer(StartError(cell.ref.name, result.reason) if isinstance(result, Stop) else result)
+            return
+        answer(cell.ref)
+        cell.finish(self._live(result))
+
+    def _live(self, first: Continue | None) -> ExitReason:
+        """Handle message after message; return why there are no more."""
+        cell = self._cell
+        inbox = self.actor_inbox
+        now = self.clock.now
+        end = None if first is None else self._guarded(self.handle_continue, first.term)
+        while end is None:
+            item = inbox.get()
+            if cell.signals:
+                effect, reason = self._take_signals()
+                if effect is Effect.DIE:
+                    cell.closing = True
+                    return reason
+                if effect is Effect.TERMINATE:
+                    end = Stop(reason)
+                    self._requeue(item)
+                    break
+            if cell.reason is not None:
+                return cell.reason  # abandoned while it was busy: it may do nothing more
+            kind = type(item)
+            if kind is Call:
+                if item.deadline >= now():
+                    end = self._answer(item)
+            elif kind is Cast:
+                end = self._guarded(self.handle_cast, item.message)
+            elif kind is Wake:
+                continue
+            elif kind is StopRequest:
+                end = Stop(item.reason)
+            elif kind is Envelope:
+                end = self._from_pykka(item)
+            else:
+                end = self._guarded(self.handle_info, item)
+        return self._terminate(end.reason)
+
+    def _terminate(self, reason: ExitReason) -> ExitReason:
+        self._cell.closing = True  # trap 7: whoever is dying answers nobody any more
+        try:
+            self.terminate(reason)
+        except BaseException as error:
+            return crashed(error)
+        return reason
+
+    def _take_signals(self) -> tuple[Effect, ExitReason]:
+        """Look at what arrived; what is only news becomes a message. Returns the first that ends the actor."""
+        cell = self._cell
+        while cell.signals:
+            signal = cell.signals.popleft()
+            effect = effect_of_exit(
+                signal.reason,
+                trap_exit=self.trap_exit,
+                from_parent=signal.sender == cell.parent,
+                untrappable=signal.untrappable,
+            )
+            if effect is Effect.DELIVER:
+                self.actor_inbox.put(Exit(signal.sender, signal.reason))
+            elif effect is not Effect.IGNORE:
+                return effect, reason_of_death(signal.reason, untrappable=signal.untrappable)
+        return Effect.IGNORE, NORMAL
+
+    def _requeue(self, item: Any) -> None:
+        # What was taken together with the signal is refused with the rest of the mailbox.
+        if isinstance(item, Call):
+            self.actor_inbox.put(item)
+
+    def _guarded(self, handler: Callable[[Any], Stop | None], message: Any) -> Stop | None:
+        try:
+            return _checked(handler(message), handler)
+        except BaseException as error:
+            return Stop(crashed(error))
+
+    def _answer(self, call: Call) -> Stop | None:
+        if type(call.request) is GetStatus:
+            call.reply(self._safe_status())
+            return None
+        self._cell.opened(call)
+        try:
+            result = self.handle_call(call.request, call)
+        except BaseException as error:
+            return Stop(crashed(error))  # the caller learns it as ActorExited, when the cell ends
+        if type(result) is NoReply:
+            return None
+        stop = result if type(result) is Stop else None
+        self._cell.closed(call)
+        call.reply(result.reply if type(result) is Stop else result)
+        return stop
+
+    def _from_pykka(self, envelope: Any) -> Stop | None:
+        """Serve pykka's own ``ask``, ``tell``, ``stop`` and proxies."""
+        message, reply_to = envelope.message, envelope.reply_to
+        if is_stop(message):
+            if reply_to is not None:
+                reply_to.set(None)
+            return Stop(NORMAL)
+        if is_proxy_message(message):
+            handler: Callable[[Any], Any] = self._handle_receive
+        elif reply_to is None:
+            return self._guarded(self.handle_cast, message)
+        else:
+            handler = _ask_handler(self, reply_to)
+        try:
+            result = handler(message)
+        except BaseException as error:
+            if reply_to is not None:
+                reply_to.set_exception((type(error), error, error.__traceback__))
+            return Stop(crashed(error))
+        stop = result if isinstance(result, Stop) else None
+        if reply_to is not None and not isinstance(result, NoReply):
+            reply_to.set(stop.reply if stop else result)
+        return stop
+
+    def _safe_status(self) -> Mapping[str, object]:
+        try:
+            return dict(self.status())
+        except Exception as error:
+            return {"status": f"failed: {error!r}"}
+
+
+@final
+class _AskedFrom:
+    """``From`` for one who asked through pykka."""
+
+    def __init__(self, reply_to: Any) -> None:
+        self._reply_to = reply_to
+
+    def reply(self, value: object) -> bool:
+        return self._first(self._reply_to.set, value)
+
+    def fail(self, error: BaseException) -> bool:
+        return self._first(self._reply_to.set_exception, (type(error), error, error.__traceback__))
+
+    @staticmethod
+    def _first(put: Callable[[Any], None], value: object) -> bool:
+        # pykka's future raises queue.Full at the second answer.
+        with contextlib.suppress(Exception):
+            put(value)
+            return True
+        return False
+
+
+def _ask_handler(actor: Actor, reply_to: Any) -> Callable[[Any], Any]:
+    from_ = _AskedFrom(reply_to)
+    return lambda message: actor.handle_call(message, from_)
+
+
+def _checked(result: Any, handler: Callable[..., Any]) -> Stop | None:
+    if result is None or isinstance(result, Stop):
+        return result
+    raise TypeError(f"{handler.__qualname__} returned {result!r}; expected None or Stop(reason)")

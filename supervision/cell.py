@@ -1,0 +1,232 @@
+"""One incarnation of an actor, as everybody else meets it: its mailbox end, its watchers and its end.
+
+What runs in the actor's thread is in ``actor`` (ours) and ``_pykka`` (plain pykka actors); both own a cell.
+Any thread may call any method here; none blocks except ``call``, ``stop`` and ``join``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol, final
+
+from supervision.context import TreeContext
+from supervision.errors import ActorExited, CallSelf, CallTimeout, NoProcess
+from supervision.events import ActorStopped, ActorUnstopped
+from supervision.exit_reason import KILLED, NOPROC, ExitReason
+from supervision.messages import Down, MonitorRef
+from supervision.ref import Ref
+from supervision.requests import Call, Cast, StopRequest, Wake
+
+__all__ = ["Cell", "ExitSignal", "Inbox"]
+
+_monitor_ids = itertools.count(1)
+
+
+class Inbox(Protocol):
+    """The mailbox that a cell puts messages into; its owner's thread takes them out."""
+
+    def put(self, item: Any) -> None: ...
+    def close(self, refuse: Callable[[Call], object]) -> None: ...
+
+
+@final
+class ExitSignal:
+    """An exit signal that has arrived and was not looked at yet."""
+
+    __slots__ = ("reason", "sender", "untrappable")
+
+    def __init__(self, sender: Ref, reason: ExitReason, untrappable: bool) -> None:
+        self.sender = sender
+        self.reason = reason
+        self.untrappable = untrappable
+
+
+@final
+class Cell:
+    """What a ``Ref`` points to."""
+
+    def __init__(self, context: TreeContext, name: str, parent: Ref | None, inbox: Inbox) -> None:
+        self.context = context
+        self.parent = parent
+        self.ref = Ref(name, context.next_incarnation(), self)
+        self.thread: threading.Thread | None = None  #: set once, by whoever starts it
+        #: Set once, when the end has begun: from then on every message is refused (a dying actor would
+        #: otherwise still answer what lay before its stop, and "is it up?" would lie).
+        self.closing = False
+        self.reason: ExitReason | None = None  #: set once, by whoever ends the cell first
+        self.signals: deque[ExitSignal] = deque()  #: filled by any thread, taken by the actor's own
+        self._inbox = inbox
+        self._put = inbox.put
+        self._lock = threading.Lock()  #: guards what follows, and the write of ``reason``
+        self._monitors: dict[MonitorRef, Cell] = {}
+        self._links: dict[Ref, Cell] = {}
+        self._open_calls: set[Call] = set()  #: handed to a handler and not yet replied to
+        self._on_down: list[Callable[[], None]] = []
+        self._down = False
+
+    # Messages
+
+    def call(self, request: object, timeout: float) -> Any:
+        """See ``Ref.call``."""
+        thread = self.thread
+        if thread is not None and thread.ident == threading.get_ident():
+            raise CallSelf(self.ref.name)
+        if self.closing:
+            raise NoProcess(self.ref.name)
+        clock = self.context.clock
+        call = Call(request, clock.now() + timeout)
+        self._put(call)
+        if not clock.acquire(call.gate, timeout):
+            raise CallTimeout(self.ref.name, timeout)
+        return call.result()
+
+    def cast(self, message: object) -> None:
+        """See ``Ref.cast``."""
+        if not self.closing:
+            self._put(Cast(message))
+
+    def send(self, message: object) -> None:
+        """See ``Ref.send``."""
+        if not self.closing:
+            self._put(message)
+
+    # Signals, links, monitors
+
+    def signal(self, sender: Ref, reason: ExitReason, *, untrappable: bool = False) -> None:
+        """Deliver an exit signal; the actor's thread looks at it before its next message."""
+        if not self.closing:
+            self.signals.append(ExitSignal(sender, reason, untrappable))
+            self._put(Wake())
+
+    def monitor(self, watcher: Cell) -> MonitorRef:
+        """See ``Ref.monitor``."""
+        monitor = MonitorRef(next(_monitor_ids))
+        with self._lock:
+            gone = self.reason is not None
+            if not gone:
+                self._monitors[monitor] = watcher
+        if gone:
+            watcher.send(Down(monitor, self.ref, NOPROC))
+        return monitor
+
+    def demonitor(self, monitor: MonitorRef) -> None:
+        """See ``Ref.demonitor``."""
+        with self._lock:
+            self._monitors.pop(monitor, None)
+
+    def link(self, other: Cell) -> None:
+        """Tie two actors' fates: when one ends, the other gets an exit signal."""
+        for one, two in ((self, other), (other, self)):
+            with one._lock:
+                gone = one.reason is not None
+                if not gone:
+                    one._links[two.ref] = two
+            if gone:
+                two.signal(one.ref, NOPROC)
+
+    def unlink(self, other: Cell) -> None:
+        """Undo ``link``, on both sides."""
+        for one, two in ((self, other), (other, self)):
+            with one._lock:
+                one._links.pop(two.ref, None)
+
+    # The end
+
+    def stop(self, reason: ExitReason, timeout: float) -> bool:
+        """See ``Ref.stop``."""
+        if self.thread is threading.current_thread():
+            raise CallSelf(self.ref.name)
+        self.send(StopRequest(reason))
+        return self.join(timeout)
+
+    def join(self, timeout: float) -> bool:
+        """Wait until the actor is down. Blocks for at most *timeout* seconds of the tree's clock."""
+        gate = threading.Lock()
+        gate.acquire()
+        with self._lock:
+            if self._down:
+                return True
+            self._on_down.append(gate.release)
+        if self.context.clock.acquire(gate, timeout):
+            return True
+        with self._lock:
+            if gate.release in self._on_down:
+                self._on_down.remove(gate.release)
+        return self._down
+
+    def is_down(self) -> bool:
+        """Return whether the actor has ended and all who watch it were told."""
+        return self._down
+
+    def abandon(self, waited: float) -> bool:
+        """Give up on a thread that did not stop in *waited* seconds: from here on it counts as killed.
+
+        Returns whether it really had to be abandoned; it may have ended in the same moment.
+        """
+        if not self.finish(KILLED):
+            return False
+        self.context.abandoned(self.ref, self.thread)
+        if self.context.events.active:
+            self.context.events.emit(
+                ActorUnstopped(actor=self.ref.name, incarnation=self.ref.incarnation, waited=waited)
+            )
+        return True
+
+    def finish(self, reason: ExitReason, *, silent: bool = False) -> bool:
+        """End the cell: refuse what comes, fail who waits, tell who watches; the first to call it decides.
+
+        Args:
+            reason: What everybody is told.
+            silent: A start that failed: its starter is told by the start's own answer, nobody else knew it.
+
+        Returns:
+            Whether this call ended it.
+        """
+        with self._lock:
+            if self.reason is not None:
+                return False
+            self.closing = True
+            self.reason = reason
+            monitors, links = self._monitors, self._links
+            self._monitors, self._links = {}, {}
+            unanswered = list(self._open_calls)
+        for call in unanswered:
+            self._refuse(call)
+        self._inbox.close(self._refuse)
+        # The name is free before anybody hears of the end: a supervisor starts the next incarnation with it.
+        self.context.registry.unregister(self.ref.name, self.ref)
+        if not silent:
+            for monitor, watcher in monitors.items():
+                watcher.send(Down(monitor, self.ref, reason))
+            for linked in links.values():
+                linked.signal(self.ref, reason)
+            events = self.context.events
+            if events.active:
+                events.emit(
+                    ActorStopped(actor=self.ref.name, incarnation=self.ref.incarnation, reason=reason)
+                )
+        # Last: who saw "down" may ask the supervisor, and must find its Exit queued before that question.
+        with self._lock:
+            self._down = True
+            told, self._on_down = self._on_down, []
+        for tell in told:
+            tell()
+        return True
+
+    # For the actor's own loop
+
+    def opened(self, call: Call) -> None:
+        """Note that a handler has *call* and may answer it later; it fails if the actor ends before."""
+        with self._lock:
+            self._open_calls.add(call)
+
+    def closed(self, call: Call) -> None:
+        """Note that *call* was answered."""
+        with self._lock:
+            self._open_calls.discard(call)
+
+    def _refuse(self, call: Call) -> None:
+        call.fail(ActorExited(self.ref.name, self.reason or NOPROC))

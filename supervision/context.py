@@ -1,0 +1,49 @@
+"""What every actor of one tree shares: its clock, its names, its events, its numbers.
+
+There is one for each tree and none for the process, so two trees, or one tree for each test, never meet.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator
+from typing import final
+
+import attrs
+
+from supervision.clock import Clock
+from supervision.ref import Ref
+from supervision.registry import Registry
+from supervision.sinks import EventBus
+
+__all__ = ["TreeContext"]
+
+
+@final
+@attrs.frozen(eq=False)
+class TreeContext:
+    """The surroundings of a tree's actors, handed down from supervisor to child."""
+
+    name: str
+    clock: Clock
+    registry: Registry = attrs.field(init=False)
+    events: EventBus = attrs.field(factory=EventBus, init=False)
+    _incarnations: Iterator[int] = attrs.field(factory=lambda: itertools.count(1), init=False)
+    _unstopped: dict[Ref, threading.Thread | None] = attrs.field(factory=dict, init=False)
+
+    @registry.default
+    def _own_registry(self) -> Registry:
+        return Registry(self.name)
+
+    def next_incarnation(self) -> int:
+        """Return a number that no other incarnation of this tree has; ``next`` on a count is atomic."""
+        return next(self._incarnations)
+
+    def abandoned(self, ref: Ref, thread: threading.Thread | None) -> None:
+        """Remember a thread that would not stop."""
+        self._unstopped[ref] = thread
+
+    def unstopped(self) -> tuple[Ref, ...]:
+        """Return the abandoned actors whose threads still run."""
+        return tuple(ref for ref, thread in list(self._unstopped.items()) if thread is None or thread.is_alive())

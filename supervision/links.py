@@ -1,0 +1,44 @@
+"""What an exit signal does to the actor that receives it: one pure rule.
+
+How signals travel is in ``cell``.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import final
+
+from supervision.exit_reason import KILLED, ExitReason, Normal
+
+__all__ = ["Effect", "effect_of_exit", "reason_of_death"]
+
+
+@final
+class Effect(enum.Enum):
+    """What becomes of an exit signal."""
+
+    DIE = "die"  #: the receiver ends at once, without ``terminate``
+    TERMINATE = "terminate"  #: the receiver runs ``terminate`` and ends: a trapping actor, told by its parent
+    DELIVER = "deliver"  #: the receiver traps exits: it gets an ``Exit`` message
+    IGNORE = "ignore"
+
+
+def effect_of_exit(reason: ExitReason, *, trap_exit: bool, from_parent: bool, untrappable: bool) -> Effect:
+    """Return what an exit signal with *reason* does; the rules of Erlang's signals and of gen_server.
+
+    Args:
+        reason: The reason that the signal carries.
+        trap_exit: Whether the receiver traps exits.
+        from_parent: Whether the sender is the receiver's supervisor.
+        untrappable: Whether this is a kill (``exit(Pid, kill)``), not the news of one.
+    """
+    if untrappable:
+        return Effect.DIE
+    if trap_exit:
+        return Effect.TERMINATE if from_parent else Effect.DELIVER
+    return Effect.IGNORE if isinstance(reason, Normal) else Effect.DIE
+
+
+def reason_of_death(reason: ExitReason, *, untrappable: bool) -> ExitReason:
+    """Return the exit reason of an actor that a signal ended: a kill makes it ``killed``."""
+    return KILLED if untrappable else reason

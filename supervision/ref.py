@@ -1,0 +1,132 @@
+"""The handle of one incarnation of an actor: what everybody else holds, keeps, compares and calls.
+
+How a message travels and how an exit is told is in ``cell``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, final
+
+from supervision.errors import NoProcess
+from supervision.exit_reason import SHUTDOWN, ExitReason, Killed
+
+if TYPE_CHECKING:
+    from supervision.cell import Cell
+    from supervision.messages import MonitorRef
+
+__all__ = ["Ref"]
+
+
+@final
+class Ref:
+    """Names one incarnation of one actor. Equal by value; a copy that was pickled can be compared, not called."""
+
+    __slots__ = ("_cell", "incarnation", "name")
+
+    def __init__(self, name: str, incarnation: int, cell: Cell | None = None) -> None:
+        self.name = name  #: the path in its tree, as in ``"service/pool/workers/1"``
+        self.incarnation = incarnation  #: unique in its tree; a restarted child has the name, and another number
+        self._cell = cell
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Ref):
+            return NotImplemented
+        return self.incarnation == other.incarnation and self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.incarnation))
+
+    def __repr__(self) -> str:
+        return f"<{self.name}#{self.incarnation}>"
+
+    def __reduce__(self) -> tuple[type[Ref], tuple[str, int]]:
+        return (Ref, (self.name, self.incarnation))
+
+    def call(self, request: object, *, timeout: float = 5.0) -> Any:
+        """Send *request* and wait for the reply. Blocks the calling thread.
+
+        Args:
+            request: Handed over by reference; do not change it afterwards.
+            timeout: Seconds of the tree's clock until the reply is here; ``math.inf`` waits for ever. A request
+                that expires in the mailbox is not handled.
+
+        Raises:
+            NoProcess: The actor was already down; the request was not delivered.
+            CallTimeout: No reply in time; the actor may still be handling it.
+            ActorExited: The actor ended before replying; ``reason`` says why.
+            CallSelf: Called from the actor's own thread, which could never answer.
+        """
+        return self._live().call(request, timeout)
+
+    def cast(self, message: object) -> None:
+        """Send *message* to ``handle_cast``. Never blocks, never fails: to an actor that is down it is dropped."""
+        if self._cell is not None:
+            self._cell.cast(message)
+
+    def send(self, message: object) -> None:
+        """Send *message* to ``handle_info``. Never blocks, never fails: to an actor that is down it is dropped."""
+        if self._cell is not None:
+            self._cell.send(message)
+
+    def monitor(self, watcher: Ref) -> MonitorRef:
+        """Have *watcher* sent exactly one ``Down`` when this actor ends; at once, with ``noproc``, if it has.
+
+        Raises:
+            NoProcess: *watcher* is not an actor of this process.
+        """
+        return self._live().monitor(watcher._live())
+
+    def demonitor(self, monitor: MonitorRef) -> None:
+        """End a monitor. A ``Down`` that is in the watcher's mailbox already is still delivered."""
+        if self._cell is not None:
+            self._cell.demonitor(monitor)
+
+    def exit(self, reason: ExitReason, *, sender: Ref | None = None) -> None:
+        """Send an exit signal, as OTP's ``exit(Pid, Reason)``: ``KILLED`` cannot be trapped, ``NORMAL`` is ignored.
+
+        Never blocks. An actor that does not trap exits ends without ``terminate``; one that does gets an ``Exit``.
+        """
+        if self._cell is not None:
+            self._cell.signal(sender or self, reason, untrappable=isinstance(reason, Killed))
+
+    def stop(self, reason: ExitReason = SHUTDOWN, *, timeout: float = 5.0) -> bool:
+        """Ask the actor to run ``terminate`` and end with *reason*, and wait; OTP's ``gen_server:stop``.
+
+        Args:
+            reason: What watchers are told.
+            timeout: Seconds to wait; 0 asks and does not wait, ``math.inf`` waits for ever.
+
+        Returns:
+            Whether it is down; stopping what has ended, or twice, is fine.
+
+        Raises:
+            CallSelf: From the actor's own thread; return ``Stop(reason)`` from a handler instead.
+        """
+        return True if self._cell is None else self._cell.stop(reason, timeout)
+
+    def join(self, *, timeout: float = 5.0) -> ExitReason | None:
+        """Wait until the actor is down. Blocks; returns its exit reason, or None when *timeout* seconds passed.
+
+        Raises:
+            NoProcess: This handle was pickled and belongs to no actor of this process.
+        """
+        cell = self._live()
+        return cell.reason if cell.join(timeout) else None
+
+    def is_alive(self) -> bool:
+        """Return whether the actor has not ended: true until all who watch it have been told."""
+        return self._cell is not None and not self._cell.is_down()
+
+    def _live(self) -> Cell:
+        if self._cell is None:
+            raise NoProcess(self.name)
+        return self._cell
+
+
+def cell_of(ref: Ref) -> Cell:
+    """Return the cell behind *ref*, for this package's own shells.
+
+    Raises:
+        NoProcess: The handle was pickled and belongs to no actor of this process.
+    """
+    return ref._live()
