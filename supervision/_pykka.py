@@ -12,19 +12,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, final
 
 import pykka
-from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr
+from pykka._envelope import Envelope
+from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
 
-from supervision.exit_reason import NORMAL, ExitReason, crashed
-from supervision.links import Effect, effect_of_exit, reason_of_death
+from supervision.exit_reason import KILLED, NORMAL, ExitReason, crashed
+from supervision.links import Effect, effect_of_exit
 from supervision.requests import Call, Cast, GetStatus, StopRequest, Wake
 
 if TYPE_CHECKING:
     from supervision.cell import Cell
 
 __all__ = ["Envelope", "Inbox", "ThreadActor", "is_plain_actor", "is_proxy_message", "is_stop", "supervised"]
-
-Envelope = pykka._envelope.Envelope
-_STOP = pykka.messages._ActorStop
 
 
 @final
@@ -59,7 +57,7 @@ class Inbox(queue.SimpleQueue[Any]):
             if isinstance(item, Call):
                 refuse(item)
             elif isinstance(item, Envelope) and item.reply_to is not None:
-                if isinstance(item.message, _STOP):
+                if isinstance(item.message, _ActorStop):
                     item.reply_to.set(None)
                 else:
                     dead = pykka.ActorDeadError("the actor stopped before handling the message")
@@ -100,17 +98,23 @@ def is_proxy_message(message: object) -> bool:
 
 def is_stop(message: object) -> bool:
     """Return whether *message* is pykka's request to stop."""
-    return isinstance(message, _STOP)
+    return isinstance(message, _ActorStop)
 
 
 def is_plain_actor(start: object) -> bool:
     """Return whether *start* is a pykka actor class that is not one of ours."""
-    return isinstance(start, type) and issubclass(start, pykka.ThreadingActor) and not issubclass(start, ThreadActor)
+    return (
+        isinstance(start, type)
+        and issubclass(start, pykka.ThreadingActor)
+        and not issubclass(start, ThreadActor)
+    )
 
 
 def supervised(plain: type[pykka.ThreadingActor], cell_inbox: Inbox) -> type[_Supervised]:
     """Return *plain* with our loop around its unchanged hooks, reading *cell_inbox*."""
-    return type(plain.__name__, (_Supervised, plain), {"_create_actor_inbox": staticmethod(lambda: cell_inbox)})
+    return type(
+        plain.__name__, (_Supervised, plain), {"_create_actor_inbox": staticmethod(lambda: cell_inbox)}
+    )
 
 
 class _Supervised(pykka.ThreadingActor):
@@ -149,13 +153,14 @@ class _Supervised(pykka.ThreadingActor):
             while cell.signals:
                 signal = cell.signals.popleft()
                 from_parent = signal.sender == cell.parent
-                effect = effect_of_exit(
-                    signal.reason, trap_exit=from_parent, from_parent=from_parent, untrappable=signal.untrappable
-                )
+                # A plain actor knows no exit signals: its supervisor's runs on_stop, as pykka's stop() does.
+                effect = effect_of_exit(signal.reason, trap_exit=from_parent, from_parent=from_parent)
                 if effect is Effect.TERMINATE:
                     return self._stop_hook(signal.reason)
                 if effect is Effect.DIE:
-                    return reason_of_death(signal.reason, untrappable=signal.untrappable)
+                    return signal.reason
+            if cell.reason is not None:
+                return KILLED
             end = self._take(item)
             if end is not None:
                 return end
@@ -227,4 +232,3 @@ def _start(actor: pykka.ThreadingActor, name: str) -> threading.Thread:
     thread = threading.Thread(target=actor._actor_loop, name=name, daemon=True)
     thread.start()
     return thread
-

@@ -9,13 +9,15 @@ import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, final
 
-from supervision._pykka import Envelope, ThreadActor, is_proxy_message, is_stop
+import attrs
+
+from supervision._pykka import Envelope, Inbox, ThreadActor, is_proxy_message, is_stop
 from supervision.cell import Cell
 from supervision.clock import Clock, Timer
 from supervision.context import TreeContext
 from supervision.errors import StartError
-from supervision.exit_reason import NORMAL, ExitReason, crashed
-from supervision.links import Effect, effect_of_exit, reason_of_death
+from supervision.exit_reason import KILLED, NORMAL, ExitReason, crashed
+from supervision.links import Effect, effect_of_exit
 from supervision.messages import Continue, Exit, Ignore, NoReply, Stop
 from supervision.ref import Ref
 from supervision.requests import Call, Cast, From, GetStatus, StopRequest, Wake
@@ -128,67 +130,75 @@ class Actor(ThreadActor):
     def _live(self, first: Continue | None) -> ExitReason:
         """Handle message after message; return why there are no more."""
         cell = self._cell
-        inbox = self.actor_inbox
+        inbox = self._inbox()
         now = self.clock.now
-        end = None if first is None else self._guarded(self.handle_continue, first.term)
+        end: Stop | _Die | None = None
+        if first is not None:
+            end = self._guarded(self.handle_continue, first.term)
         while end is None:
             item = inbox.get()
             if cell.signals:
-                effect, reason = self._take_signals()
-                if effect is Effect.DIE:
-                    cell.closing = True
-                    return reason
-                if effect is Effect.TERMINATE:
-                    end = Stop(reason)
-                    self._requeue(item)
+                end = self._take_signals()
+                if end is not None:
+                    inbox.put(item)  # to be refused with the rest
                     break
             if cell.reason is not None:
-                return cell.reason  # abandoned while it was busy: it may do nothing more
+                break  # killed while it was busy: it may do nothing more
             kind = type(item)
             if kind is Call:
                 if item.deadline >= now():
                     end = self._answer(item)
             elif kind is Cast:
                 end = self._guarded(self.handle_cast, item.message)
-            elif kind is Wake:
-                continue
-            elif kind is StopRequest:
-                end = Stop(item.reason)
-            elif kind is Envelope:
-                end = self._from_pykka(item)
             else:
-                end = self._guarded(self.handle_info, item)
-        return self._terminate(end.reason)
+                end = self._other(item)
+        if end is None or cell.reason is not None:
+            return KILLED
+        cell.closing = True  # trap 7: whoever is dying answers nobody any more
+        return end.reason if isinstance(end, _Die) else self._terminate(end.reason)
+
+    def _other(self, item: Any) -> Stop | None:
+        match item:
+            case Wake():
+                return None
+            case StopRequest():
+                return Stop(item.reason)
+            case Envelope():
+                return self._from_pykka(item)
+        return self._guarded(self.handle_info, item)
 
     def _terminate(self, reason: ExitReason) -> ExitReason:
-        self._cell.closing = True  # trap 7: whoever is dying answers nobody any more
         try:
             self.terminate(reason)
         except BaseException as error:
             return crashed(error)
         return reason
 
-    def _take_signals(self) -> tuple[Effect, ExitReason]:
-        """Look at what arrived; what is only news becomes a message. Returns the first that ends the actor."""
+    def _take_signals(self) -> Stop | _Die | None:
+        """Look at the signals that arrived, in order; return the first thing that ends the actor."""
         cell = self._cell
         while cell.signals:
             signal = cell.signals.popleft()
-            effect = effect_of_exit(
-                signal.reason,
-                trap_exit=self.trap_exit,
-                from_parent=signal.sender == cell.parent,
-                untrappable=signal.untrappable,
-            )
-            if effect is Effect.DELIVER:
-                self.actor_inbox.put(Exit(signal.sender, signal.reason))
-            elif effect is not Effect.IGNORE:
-                return effect, reason_of_death(signal.reason, untrappable=signal.untrappable)
-        return Effect.IGNORE, NORMAL
+            from_parent = signal.sender == cell.parent
+            match effect_of_exit(signal.reason, trap_exit=self.trap_exit, from_parent=from_parent):
+                case Effect.DIE:
+                    return _Die(signal.reason)
+                case Effect.TERMINATE:
+                    return Stop(signal.reason)
+                case Effect.DELIVER:
+                    # Handled now and not put behind the mailbox: whoever saw an actor down and then asks its
+                    # supervisor must find the exit dealt with.
+                    stop = self._guarded(self.handle_info, Exit(signal.sender, signal.reason))
+                    if stop is not None:
+                        return stop
+                case Effect.IGNORE:
+                    pass
+        return None
 
-    def _requeue(self, item: Any) -> None:
-        # What was taken together with the signal is refused with the rest of the mailbox.
-        if isinstance(item, Call):
-            self.actor_inbox.put(item)
+    def _inbox(self) -> Inbox:
+        inbox = self.actor_inbox
+        assert isinstance(inbox, Inbox)
+        return inbox
 
     def _guarded(self, handler: Callable[[Any], Stop | None], message: Any) -> Stop | None:
         try:
@@ -241,6 +251,14 @@ class Actor(ThreadActor):
             return dict(self.status())
         except Exception as error:
             return {"status": f"failed: {error!r}"}
+
+
+@final
+@attrs.frozen
+class _Die:
+    """The end of an actor without ``terminate``."""
+
+    reason: ExitReason
 
 
 @final

@@ -14,7 +14,7 @@ from typing import Any, Protocol, final
 
 from supervision.context import TreeContext
 from supervision.errors import ActorExited, CallSelf, CallTimeout, NoProcess
-from supervision.events import ActorStopped, ActorUnstopped
+from supervision.events import ActorStopped
 from supervision.exit_reason import KILLED, NOPROC, ExitReason
 from supervision.messages import Down, MonitorRef
 from supervision.ref import Ref
@@ -36,12 +36,11 @@ class Inbox(Protocol):
 class ExitSignal:
     """An exit signal that has arrived and was not looked at yet."""
 
-    __slots__ = ("reason", "sender", "untrappable")
+    __slots__ = ("reason", "sender")
 
-    def __init__(self, sender: Ref, reason: ExitReason, untrappable: bool) -> None:
+    def __init__(self, sender: Ref, reason: ExitReason) -> None:
         self.sender = sender
         self.reason = reason
-        self.untrappable = untrappable
 
 
 @final
@@ -95,10 +94,10 @@ class Cell:
 
     # Signals, links, monitors
 
-    def signal(self, sender: Ref, reason: ExitReason, *, untrappable: bool = False) -> None:
+    def signal(self, sender: Ref, reason: ExitReason) -> None:
         """Deliver an exit signal; the actor's thread looks at it before its next message."""
         if not self.closing:
-            self.signals.append(ExitSignal(sender, reason, untrappable))
+            self.signals.append(ExitSignal(sender, reason))
             self._put(Wake())
 
     def monitor(self, watcher: Cell) -> MonitorRef:
@@ -161,19 +160,18 @@ class Cell:
         """Return whether the actor has ended and all who watch it were told."""
         return self._down
 
-    def abandon(self, waited: float) -> bool:
-        """Give up on a thread that did not stop in *waited* seconds: from here on it counts as killed.
+    def kill(self) -> bool:
+        """End the actor from outside: it is down when this returns, whatever its thread is doing.
 
-        Returns whether it really had to be abandoned; it may have ended in the same moment.
+        A thread cannot be killed. One that waits for a message ends by itself at once; one that is inside a
+        handler goes on until that returns, then ends without ``terminate``, and the tree names it until then.
+        Returns whether this call ended it.
         """
-        if not self.finish(KILLED):
-            return False
-        self.context.abandoned(self.ref, self.thread)
-        if self.context.events.active:
-            self.context.events.emit(
-                ActorUnstopped(actor=self.ref.name, incarnation=self.ref.incarnation, waited=waited)
-            )
-        return True
+        ended = self.finish(KILLED)
+        if ended:
+            self.context.abandoned(self.ref, self.thread)
+            self._put(Wake())
+        return ended
 
     def finish(self, reason: ExitReason, *, silent: bool = False) -> bool:
         """End the cell: refuse what comes, fail who waits, tell who watches; the first to call it decides.
@@ -199,10 +197,12 @@ class Cell:
         # The name is free before anybody hears of the end: a supervisor starts the next incarnation with it.
         self.context.registry.unregister(self.ref.name, self.ref)
         if not silent:
-            for monitor, watcher in monitors.items():
-                watcher.send(Down(monitor, self.ref, reason))
+            # The supervisor before the monitors: who hears Down and asks it for a new child with the id of the old
+            # one must find the exit dealt with.
             for linked in links.values():
                 linked.signal(self.ref, reason)
+            for monitor, watcher in monitors.items():
+                watcher.send(Down(monitor, self.ref, reason))
             events = self.context.events
             if events.active:
                 events.emit(

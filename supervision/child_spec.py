@@ -7,13 +7,22 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, final
 
 import attrs
 
-__all__ = ["BRUTAL_KILL", "AutoShutdown", "BrutalKill", "ChildSpec", "ChildType", "Restart", "Strategy", "SupFlags"]
+__all__ = [
+    "BRUTAL_KILL",
+    "AutoShutdown",
+    "BrutalKill",
+    "ChildSpec",
+    "ChildType",
+    "Restart",
+    "Strategy",
+    "SupFlags",
+]
 
 
 @final
@@ -59,9 +68,11 @@ class BrutalKill(enum.Enum):
 BRUTAL_KILL: Final = BrutalKill.BRUTAL_KILL
 
 
-def _identifier(_: object, field: attrs.Attribute[str], value: str) -> None:
+def _identifier(_: object, field: attrs.Attribute[str], value: object) -> None:
     if not isinstance(value, str) or not value or "/" in value:
-        raise ValueError(f"{field.name} {value!r}: expected a non-empty str without '/', the separator of paths")
+        raise ValueError(
+            f"{field.name} {value!r}: expected a non-empty str without '/', the separator of paths"
+        )
 
 
 def _shutdown(_: object, __: attrs.Attribute[Any], value: object) -> None:
@@ -71,9 +82,17 @@ def _shutdown(_: object, __: attrs.Attribute[Any], value: object) -> None:
         raise ValueError(f"shutdown {value!r}: expected seconds >= 0, math.inf or BRUTAL_KILL")
 
 
-def _positive(_: object, field: attrs.Attribute[float], value: float) -> None:
+def _positive(_: object, field: attrs.Attribute[float], value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
         raise ValueError(f"{field.name} {value!r}: expected seconds > 0 (math.inf is allowed)")
+
+
+def _as_tuple(given: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple(given)
+
+
+def _frozen(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    return MappingProxyType(dict(given))
 
 
 @final
@@ -103,8 +122,8 @@ class ChildSpec:
 
     id: str = attrs.field(validator=_identifier)
     start: Callable[..., Any] = attrs.field(validator=attrs.validators.is_callable())
-    args: tuple[Any, ...] = attrs.field(default=(), converter=tuple)
-    kwargs: Mapping[str, Any] = attrs.field(factory=dict, converter=lambda given: MappingProxyType(dict(given)))
+    args: tuple[Any, ...] = attrs.field(default=(), converter=_as_tuple)
+    kwargs: Mapping[str, Any] = attrs.field(factory=dict, converter=_frozen)
     restart: Restart = attrs.field(default=Restart.PERMANENT, validator=attrs.validators.instance_of(Restart))
     significant: bool = attrs.field(default=False, validator=attrs.validators.instance_of(bool))
     type: ChildType = attrs.field(default=ChildType.WORKER, validator=attrs.validators.instance_of(ChildType))
@@ -153,6 +172,6 @@ class SupFlags:
     )
 
     @intensity.validator
-    def _whole_and_not_negative(self, _: attrs.Attribute[int], value: int) -> None:
+    def _whole_and_not_negative(self, _: attrs.Attribute[int], value: object) -> None:
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise ValueError(f"intensity {value!r}: expected a whole number >= 0")

@@ -46,4 +46,6 @@ class TreeContext:
 
     def unstopped(self) -> tuple[Ref, ...]:
         """Return the abandoned actors whose threads still run."""
-        return tuple(ref for ref, thread in list(self._unstopped.items()) if thread is None or thread.is_alive())
+        return tuple(
+            ref for ref, thread in list(self._unstopped.items()) if thread is None or thread.is_alive()
+        )

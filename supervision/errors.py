@@ -78,7 +78,9 @@ class CallSelf(SupervisionError):
         self.name = name
 
     def __str__(self) -> str:
-        return f"actor {self.name!r} called itself, which could never be answered; use cast(), or a plain method"
+        return (
+            f"actor {self.name!r} called itself, which could never be answered; use cast(), or a plain method"
+        )
 
 
 class StartError(SupervisionError):

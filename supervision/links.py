@@ -1,6 +1,6 @@
 """What an exit signal does to the actor that receives it: one pure rule.
 
-How signals travel is in ``cell``.
+How signals travel is in ``cell``; a kill is no signal to decide about, it ends the cell at once.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 import enum
 from typing import final
 
-from supervision.exit_reason import KILLED, ExitReason, Normal
+from supervision.exit_reason import ExitReason, Normal
 
-__all__ = ["Effect", "effect_of_exit", "reason_of_death"]
+__all__ = ["Effect", "effect_of_exit"]
 
 
 @final
@@ -23,22 +23,14 @@ class Effect(enum.Enum):
     IGNORE = "ignore"
 
 
-def effect_of_exit(reason: ExitReason, *, trap_exit: bool, from_parent: bool, untrappable: bool) -> Effect:
+def effect_of_exit(reason: ExitReason, *, trap_exit: bool, from_parent: bool) -> Effect:
     """Return what an exit signal with *reason* does; the rules of Erlang's signals and of gen_server.
 
     Args:
         reason: The reason that the signal carries.
         trap_exit: Whether the receiver traps exits.
         from_parent: Whether the sender is the receiver's supervisor.
-        untrappable: Whether this is a kill (``exit(Pid, kill)``), not the news of one.
     """
-    if untrappable:
-        return Effect.DIE
     if trap_exit:
         return Effect.TERMINATE if from_parent else Effect.DELIVER
     return Effect.IGNORE if isinstance(reason, Normal) else Effect.DIE
-
-
-def reason_of_death(reason: ExitReason, *, untrappable: bool) -> ExitReason:
-    """Return the exit reason of an actor that a signal ended: a kill makes it ``killed``."""
-    return KILLED if untrappable else reason

@@ -25,7 +25,9 @@ class Ref:
 
     def __init__(self, name: str, incarnation: int, cell: Cell | None = None) -> None:
         self.name = name  #: the path in its tree, as in ``"service/pool/workers/1"``
-        self.incarnation = incarnation  #: unique in its tree; a restarted child has the name, and another number
+        self.incarnation = (
+            incarnation  #: unique in its tree; a restarted child has the name, and another number
+        )
         self._cell = cell
 
     def __eq__(self, other: object) -> bool:
@@ -85,9 +87,15 @@ class Ref:
         """Send an exit signal, as OTP's ``exit(Pid, Reason)``: ``KILLED`` cannot be trapped, ``NORMAL`` is ignored.
 
         Never blocks. An actor that does not trap exits ends without ``terminate``; one that does gets an ``Exit``.
+        After ``KILLED`` the actor is down when this returns; a handler that was running goes on in its thread,
+        but nothing more comes of it (a thread cannot be killed).
         """
-        if self._cell is not None:
-            self._cell.signal(sender or self, reason, untrappable=isinstance(reason, Killed))
+        if self._cell is None:
+            return
+        if isinstance(reason, Killed):
+            self._cell.kill()
+        else:
+            self._cell.signal(sender or self, reason)
 
     def stop(self, reason: ExitReason = SHUTDOWN, *, timeout: float = 5.0) -> bool:
         """Ask the actor to run ``terminate`` and end with *reason*, and wait; OTP's ``gen_server:stop``.

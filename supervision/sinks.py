@@ -42,7 +42,11 @@ class EventBus:
         """
         with self._lock:
             self._sinks = (*self._sinks, sink)
-        return lambda: self._detach(sink)
+
+        def unsubscribe() -> None:
+            self._detach(sink)
+
+        return unsubscribe
 
     def emit(self, event: Event) -> None:
         """Hand *event* to every sink, in the order of subscription. Never raises."""

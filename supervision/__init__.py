@@ -1,0 +1,56 @@
+"""Erlang/OTP's supervision for Python: actors, supervisors, links, monitors, and trees of them.
+
+It knows nothing of processes. The names below are what one needs from day to day; the rest is in the modules.
+"""
+
+from supervision.actor import Actor
+from supervision.child_spec import (
+    BRUTAL_KILL,
+    AutoShutdown,
+    ChildSpec,
+    ChildType,
+    Restart,
+    Strategy,
+    SupFlags,
+)
+from supervision.clock import Clock, MonotonicClock, VirtualClock
+from supervision.dynamic_supervisor import DynamicSupervisor
+from supervision.errors import SupervisionError
+from supervision.events import Event
+from supervision.exit_reason import KILLED, NORMAL, SHUTDOWN, ExitReason, crashed, shutdown
+from supervision.messages import IGNORE, NOREPLY, Continue, Down, Exit, Stop
+from supervision.ref import Ref
+from supervision.supervisor import Supervisor
+from supervision.tree import Tree
+
+__all__ = [
+    "Actor",
+    "AutoShutdown",
+    "BRUTAL_KILL",
+    "ChildSpec",
+    "ChildType",
+    "Clock",
+    "Continue",
+    "Down",
+    "DynamicSupervisor",
+    "Event",
+    "Exit",
+    "ExitReason",
+    "IGNORE",
+    "KILLED",
+    "MonotonicClock",
+    "NOREPLY",
+    "NORMAL",
+    "Ref",
+    "Restart",
+    "SHUTDOWN",
+    "Stop",
+    "Strategy",
+    "SupFlags",
+    "SupervisionError",
+    "Supervisor",
+    "Tree",
+    "VirtualClock",
+    "crashed",
+    "shutdown",
+]

@@ -1,0 +1,1 @@
+"""Sinks that turn a tree's events into log lines; nothing is logged until one is subscribed."""

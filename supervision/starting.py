@@ -1,0 +1,111 @@
+"""How a child comes to life: its cell, its name, its thread, and the handshake in which ``init`` answers.
+
+When children are started, and what a failure means, is in ``decisions``.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, final
+
+from supervision import _pykka
+from supervision.actor import Actor
+from supervision.cell import Cell
+from supervision.child_spec import ChildSpec
+from supervision.clock import Clock
+from supervision.context import TreeContext
+from supervision.errors import AlreadyRegistered, StartError
+from supervision.events import ActorStarted
+from supervision.exit_reason import crashed
+from supervision.messages import IGNORE, Ignore
+from supervision.ref import Ref, cell_of
+
+__all__ = ["start_child"]
+
+
+def start_child(spec: ChildSpec, context: TreeContext, name: str, parent: Ref | None) -> Ref | Ignore:
+    """Start what *spec* describes, linked to *parent*, and wait for its ``init``. Blocks the calling thread.
+
+    Args:
+        spec: Whose ``start_timeout`` bounds the wait.
+        context: The tree it belongs to.
+        name: Its full name in that tree.
+        parent: Its supervisor; None for the root.
+
+    Returns:
+        Its handle, or ``IGNORE`` when its ``init`` said so.
+
+    Raises:
+        StartError: ``init`` raised, stopped or did not return in time, the name is taken, or *start* is no
+            actor class. Nothing of it is left, save a thread that hangs in ``init``, which is named in the tree.
+    """
+    inbox = _pykka.Inbox()
+    cell = Cell(context, name, parent, inbox)
+    try:
+        context.registry.register(name, cell.ref)
+    except AlreadyRegistered as error:
+        raise StartError(name, error) from error
+    if parent is not None:
+        cell.link(cell_of(parent))
+    answer = _Answer()
+    try:
+        _launch(spec, cell, inbox, answer)
+    except BaseException as error:
+        _forget(cell)
+        raise StartError(name, crashed(error)) from error
+    outcome = answer.wait(context.clock, spec.start_timeout)
+    if isinstance(outcome, Ref):
+        if context.events.active:
+            context.events.emit(ActorStarted(actor=name, incarnation=outcome.incarnation))
+        return outcome
+    _forget(cell)
+    if isinstance(outcome, Ignore):
+        return IGNORE
+    if outcome is None:
+        context.abandoned(cell.ref, cell.thread)
+        raise StartError(name, f"init did not return within {spec.start_timeout:g} s")
+    raise outcome
+
+
+def _launch(spec: ChildSpec, cell: Cell, inbox: _pykka.Inbox, answer: _Answer) -> None:
+    start = spec.start
+    if _pykka.is_plain_actor(start):
+        plain: Any = start
+        _pykka.supervised(plain, inbox)(*spec.args, **spec.kwargs).attach(cell, answer.of_hook(cell))
+    elif isinstance(start, type) and issubclass(start, Actor):
+        actor = start()
+        actor.actor_inbox = inbox
+        actor.actor_ref.actor_inbox = inbox  # pykka's reference keeps its own pointer to the mailbox
+        actor.attach(cell, spec.args, spec.kwargs, answer.give)
+    else:
+        raise TypeError(f"start {start!r}: expected an Actor class or a pykka.ThreadingActor class")
+
+
+def _forget(cell: Cell) -> None:
+    # Unlinked first: the parent learns of a failed start by the error, and gets no exit signal for it.
+    if cell.parent is not None:
+        cell.unlink(cell_of(cell.parent))
+    cell.finish(crashed("start failed"), silent=True)
+
+
+@final
+class _Answer:
+    """The place where the new thread says what became of its start; OTP's ``init_ack``."""
+
+    def __init__(self) -> None:
+        self._gate = threading.Lock()
+        self._gate.acquire()
+        self._outcome: Ref | Ignore | StartError | None = None
+
+    def give(self, outcome: Ref | Ignore | StartError) -> None:
+        self._outcome = outcome
+        self._gate.release()
+
+    def of_hook(self, cell: Cell) -> Any:
+        """Return the function that a plain actor calls with what ``on_start`` raised, or None."""
+        return lambda error: self.give(
+            cell.ref if error is None else StartError(cell.ref.name, crashed(error))
+        )
+
+    def wait(self, clock: Clock, timeout: float) -> Ref | Ignore | StartError | None:
+        return self._outcome if clock.acquire(self._gate, timeout) else None

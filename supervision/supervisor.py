@@ -1,0 +1,267 @@
+"""The supervisor: an actor that receives, has ``decisions`` decide, and carries the commands out.
+
+No rule is here. The functions at the end are what others call; they have OTP's names and block the calling thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, final
+
+import attrs
+
+from supervision import decisions
+from supervision.actor import Actor, InitResult
+from supervision.child_spec import ChildSpec, ChildType, SupFlags
+from supervision.decisions import Command, ExitSelf, Report, RetryLater, Start
+from supervision.errors import StartError, SupervisionError
+from supervision.exit_reason import ExitReason, crashed
+from supervision.messages import NOREPLY, Exit, Ignore, Stop
+from supervision.ref import Ref
+from supervision.requests import From
+from supervision.shutdown import stop_child
+from supervision.starting import start_child as start_actor
+
+__all__ = [
+    "ChildInfo",
+    "Supervisor",
+    "count_children",
+    "delete_child",
+    "restart_child",
+    "start_child",
+    "terminate_child",
+    "which_children",
+]
+
+#: Seconds that a request to a supervisor may take: it starts and stops children while the caller waits.
+_PATIENCE = 60.0
+
+
+@final
+@attrs.frozen
+class ChildInfo:
+    """One row of ``which_children``."""
+
+    id: str
+    ref: Ref | None  #: None when it does not run
+    type: ChildType
+    restarting: bool
+    restarts: int  #: successful ones, since its supervisor started
+
+
+@final
+@attrs.frozen
+class _StartChild:
+    spec: ChildSpec
+
+
+@final
+@attrs.frozen
+class _TerminateChild:
+    id: str
+
+
+@final
+@attrs.frozen
+class _RestartChild:
+    id: str
+
+
+@final
+@attrs.frozen
+class _DeleteChild:
+    id: str
+
+
+@final
+@attrs.frozen
+class _WhichChildren:
+    pass
+
+
+@final
+@attrs.frozen
+class _RetryDue:
+    id: str
+    reason: ExitReason
+
+
+class Supervisor(Actor):
+    """Starts its children in order, restarts them by its flags, stops them in reverse order.
+
+    Started as any actor, with ``args=(flags, specs)``. Its exit reason after too many restarts is ``shutdown``, as
+    OTP's; after a failed start it is ``shutdown(FailedToStartChild)``.
+    """
+
+    trap_exit = True
+
+    def init(self, flags: SupFlags = SupFlags(), specs: Sequence[ChildSpec] = ()) -> InitResult:  # noqa: B008 frozen
+        """Take in *specs* and start them; a failure stops those that run and fails this start."""
+        self._state = decisions.SupState(self.ref.name, flags)
+        stop = self._carry_out(decisions.begin(self._state, specs))
+        if stop is not None:
+            self.terminate(stop.reason)
+        return stop
+
+    def handle_call(self, request: Any, from_: From) -> Any:
+        try:
+            return self._request(request)
+        except SupervisionError as error:
+            from_.fail(error)  # the caller's mistake, or the child's failure: not ours
+            return NOREPLY
+
+    def handle_info(self, message: Any) -> Stop | None:
+        state, now = self._state, self.clock.now()
+        match message:
+            case Exit(ref, reason):
+                return self._carry_out(decisions.child_exited(state, ref, reason, now), reason)
+            case _RetryDue(id, reason):
+                return self._carry_out(decisions.retry_due(state, id, reason, now), reason)
+        return None
+
+    def terminate(self, reason: ExitReason) -> None:
+        """Stop every child, in reverse start order, each by its own shutdown."""
+        self._carry_out(decisions.stop_all(self._state))
+
+    def status(self) -> Mapping[str, object]:
+        return {"strategy": self._state.flags.strategy.value}
+
+    def child_name(self, id: str) -> str:
+        """Return the full name of the child *id*."""
+        return f"{self.ref.name}/{id}"
+
+    def _request(self, request: Any) -> Any:
+        state = self._state
+        match request:
+            case _StartChild(spec):
+                return self._start_for_caller(decisions.add(state, spec))
+            case _RestartChild(id):
+                return self._start_for_caller(decisions.restart_one(state, id))
+            case _TerminateChild(id):
+                return self._carry_out(decisions.stop_one(state, id))
+            case _DeleteChild(id):
+                return self._carry_out(decisions.delete(state, id))
+            case _WhichChildren():
+                return tuple(
+                    ChildInfo(row.spec.id, row.ref, row.spec.type, row.restarting, row.restarts)
+                    for row in state.children
+                )
+        raise TypeError(f"a supervisor takes no request {request!r}")
+
+    def _start_for_caller(self, commands: Sequence[Command]) -> Ref | None:
+        (command,) = commands
+        assert isinstance(command, Start)
+        ref, error = self._start(command)
+        if error is not None:
+            decisions.start_failed(self._state, command, error.reason)
+            raise error
+        return ref
+
+    def _carry_out(self, commands: Sequence[Command], cause: ExitReason | None = None) -> Stop | None:
+        """Run *commands* in order, as the contract in ``decisions`` says; return how the supervisor ends, if so."""
+        todo = list(reversed(commands))
+        while todo:
+            command = todo.pop()
+            match command:
+                case Start():
+                    _, error = self._start(command)
+                    if error is not None:
+                        todo = list(reversed(decisions.start_failed(self._state, command, error.reason)))
+                case decisions.Stop(_, ref, shutdown):
+                    stop_child(ref, shutdown, self.ref)
+                    decisions.stopped(self._state, command)
+                case RetryLater(id):
+                    self.ref.send(_RetryDue(id, cause or crashed("restart failed")))
+                case Report(event):
+                    if self.context.events.active:
+                        self.context.events.emit(event)
+                case ExitSelf(reason):
+                    return Stop(reason)
+        return None
+
+    def _start(self, command: Start) -> tuple[Ref | None, StartError | None]:
+        child = self._state.children.get(command.id)
+        assert child is not None
+        try:
+            outcome = start_actor(child.spec, self.context, self.child_name(command.id), self.ref)
+        except StartError as error:
+            return None, error
+        ref = None if isinstance(outcome, Ignore) else outcome
+        self._carry_out(decisions.started(self._state, command, ref))
+        return ref, None
+
+
+def is_start_request(request: object) -> bool:
+    """Return whether *request* asks for one more child; for the dynamic supervisor's limit."""
+    return isinstance(request, _StartChild)
+
+
+def start_child(supervisor: Ref, spec: ChildSpec, *, timeout: float = _PATIENCE) -> Ref | None:
+    """Start one more child, after the others; returns its handle, or None if its ``init`` answered ``IGNORE``.
+
+    Raises:
+        ChildExists: Its id is taken.
+        StartError: It did not start; its spec was not kept.
+        NoProcess, CallTimeout, ActorExited: As ``Ref.call``.
+    """
+    ref: Ref | None = supervisor.call(_StartChild(spec), timeout=timeout)
+    return ref
+
+
+def terminate_child(supervisor: Ref, id: str, *, timeout: float = _PATIENCE) -> None:
+    """Stop the child *id* by its shutdown and keep its spec (a temporary one's is forgotten).
+
+    Raises:
+        NoSuchChild: There is none with this id.
+        NoProcess, CallTimeout, ActorExited: As ``Ref.call``.
+    """
+    supervisor.call(_TerminateChild(id), timeout=timeout)
+
+
+def restart_child(supervisor: Ref, id: str, *, timeout: float = _PATIENCE) -> Ref | None:
+    """Start the child *id*, whose spec was kept and which does not run; returns as ``start_child``.
+
+    Raises:
+        NoSuchChild: There is none with this id.
+        ChildExists: It runs, or is being restarted.
+        StartError: It did not start; its spec is kept.
+        NoProcess, CallTimeout, ActorExited: As ``Ref.call``.
+    """
+    ref: Ref | None = supervisor.call(_RestartChild(id), timeout=timeout)
+    return ref
+
+
+def delete_child(supervisor: Ref, id: str, *, timeout: float = _PATIENCE) -> None:
+    """Forget the spec of the child *id*, which does not run.
+
+    Raises:
+        NoSuchChild: There is none with this id.
+        ChildExists: It still runs; terminate it first.
+        NoProcess, CallTimeout, ActorExited: As ``Ref.call``.
+    """
+    supervisor.call(_DeleteChild(id), timeout=timeout)
+
+
+def which_children(supervisor: Ref, *, timeout: float = 5.0) -> tuple[ChildInfo, ...]:
+    """Return the children in start order (OTP returns them newest first).
+
+    Raises:
+        NoProcess, CallTimeout, ActorExited: As ``Ref.call``; a supervisor that is starting a child answers after that.
+    """
+    rows: tuple[ChildInfo, ...] = supervisor.call(_WhichChildren(), timeout=timeout)
+    return rows
+
+
+def count_children(supervisor: Ref, *, timeout: float = 5.0) -> Mapping[str, int]:
+    """Return OTP's four counts: ``specs``, ``active``, ``supervisors`` and ``workers``.
+
+    Raises:
+        NoProcess, CallTimeout, ActorExited: As ``Ref.call``.
+    """
+    rows = which_children(supervisor, timeout=timeout)
+    return {
+        "specs": len(rows),
+        "active": sum(row.ref is not None and row.ref.is_alive() for row in rows),
+        "supervisors": sum(row.type is ChildType.SUPERVISOR for row in rows),
+        "workers": sum(row.type is ChildType.WORKER for row in rows),
+    }

@@ -1,0 +1,176 @@
+"""A whole supervision tree in a service: start it, look at it, stop it inside one deadline.
+
+It installs no signal handler and no exit hook. What the tree looks like as text is in ``tree_view``.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterable
+from types import TracebackType
+from typing import final
+
+from supervision.child_spec import AutoShutdown, ChildSpec, ChildType, Strategy, SupFlags
+from supervision.clock import Clock, MonotonicClock
+from supervision.context import TreeContext
+from supervision.errors import TreeNotRunning
+from supervision.exit_reason import SHUTDOWN, ExitReason
+from supervision.messages import Ignore
+from supervision.ref import Ref, cell_of
+from supervision.registry import Registry
+from supervision.sinks import EventBus
+from supervision.starting import start_child as start_actor
+from supervision.supervisor import Supervisor
+from supervision.supervisor import start_child as add_child
+from supervision.tree_view import TreeNode, snapshot
+
+__all__ = ["Tree"]
+
+
+@final
+class Tree:
+    """The root supervisor and what its actors share: registry, clock, events. Nothing of it is global.
+
+    Args:
+        name: The root's name; the first part of every actor's.
+        children: What the root starts, in order.
+        strategy, intensity, period, auto_shutdown: The root's flags, with OTP's defaults.
+        clock: Where the tree's time comes from; by default real time, whose thread ends with the tree.
+
+    Raises:
+        ValueError, TypeError: A flag is out of range.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        children: Iterable[ChildSpec] = (),
+        *,
+        strategy: Strategy = Strategy.ONE_FOR_ONE,
+        intensity: int = 1,
+        period: float = 5.0,
+        auto_shutdown: AutoShutdown = AutoShutdown.NEVER,
+        clock: Clock | None = None,
+    ) -> None:
+        flags = SupFlags(strategy=strategy, intensity=intensity, period=period, auto_shutdown=auto_shutdown)
+        self._spec = ChildSpec(
+            id=name.replace("/", "|") or "tree",
+            start=Supervisor,
+            args=(flags, tuple(children)),
+            type=ChildType.SUPERVISOR,
+        )
+        self.context = TreeContext(name, MonotonicClock(name) if clock is None else clock)
+        self._owns_clock = clock is None
+        self._lock = threading.Lock()  #: makes start and stop one after the other, from whichever threads
+        self._root: Ref | None = None
+
+    @property
+    def name(self) -> str:
+        """The root's name."""
+        return self._spec.id
+
+    @property
+    def clock(self) -> Clock:
+        """The tree's clock."""
+        return self.context.clock
+
+    @property
+    def registry(self) -> Registry:
+        """The tree's names."""
+        return self.context.registry
+
+    @property
+    def events(self) -> EventBus:
+        """The tree's events; subscribe before ``start`` to see all."""
+        return self.context.events
+
+    @property
+    def root(self) -> Ref:
+        """The root supervisor.
+
+        Raises:
+            TreeNotRunning: Before ``start``.
+        """
+        if self._root is None:
+            raise TreeNotRunning(self.name, "not started")
+        return self._root
+
+    def start(self) -> Tree:
+        """Start the root and its children, in order. Blocks until each ``init`` returned.
+
+        Raises:
+            StartError: A child did not start; those before it were stopped again.
+            TreeNotRunning: It was started before; a tree lives once.
+        """
+        with self._lock:
+            if self._root is not None:
+                raise TreeNotRunning(self.name, "already started; make a new Tree instead")
+            outcome = start_actor(self._spec, self.context, self.name, None)
+            assert not isinstance(outcome, Ignore)  # a supervisor's init does not ignore
+            self._root = outcome
+        return self
+
+    def stop(self, timeout: float = 10.0) -> bool:
+        """Stop every actor, in reverse start order. Blocks; stopping twice, or from two threads, is fine.
+
+        Args:
+            timeout: Seconds for all of it; what has not ended then is abandoned and named by ``unstopped``.
+                ``math.inf`` waits for ever.
+
+        Returns:
+            Whether everything ended in time.
+        """
+        with self._lock:
+            if self._root is None:
+                return True
+            cell = cell_of(self._root)
+            # The root has no supervisor above it: it is its own, so that it runs terminate.
+            cell.parent = self._root
+            cell.signal(self._root, SHUTDOWN)
+            ended = cell.join(timeout)
+            if not ended:
+                cell.kill()
+            if self._owns_clock:
+                self.context.clock.close()
+            return ended and not self.unstopped()
+
+    def wait(self, timeout: float = math.inf) -> ExitReason | None:
+        """Wait until the tree has ended by itself or by ``stop``; returns the root's exit reason, or None in time.
+
+        Raises:
+            TreeNotRunning: Before ``start``.
+        """
+        return self.root.join(timeout=timeout)
+
+    def is_running(self) -> bool:
+        """Return whether the root is up."""
+        return self._root is not None and self._root.is_alive()
+
+    def unstopped(self) -> tuple[Ref, ...]:
+        """Return the actors that were killed and whose threads still run."""
+        return self.context.unstopped()
+
+    def start_child(self, spec: ChildSpec) -> Ref | None:
+        """Add a child to the root; see ``supervisor.start_child``."""
+        return add_child(self.root, spec)
+
+    def snapshot(self, timeout: float = 1.0) -> TreeNode:
+        """Return the tree as it is now. Asks every actor; one that gives no answer in *timeout* s is shown as busy."""
+        return snapshot(self.root, ChildType.SUPERVISOR, timeout)
+
+    def as_text(self) -> str:
+        """Return the tree as an indented picture."""
+        return self.snapshot().as_text()
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the tree as nested dicts, ready for JSON."""
+        return self.snapshot().as_dict()
+
+    def __enter__(self) -> Tree:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
