@@ -1,0 +1,134 @@
+"""Every error of a pool, typed by what the caller can do next.
+
+What happens inside a call is told by ``bridge.errors``: ``WorkerDied``, ``CallDeadline``, ``RemoteError``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bridge.certificate import Certificate
+
+from supervision.errors import SupervisionError
+
+__all__ = [
+    "CallExpired",
+    "PoolCannotStart",
+    "PoolError",
+    "PoolGaveUp",
+    "PoolNotRunning",
+    "PoolSaturated",
+    "SessionExpired",
+    "SessionLost",
+]
+
+
+class PoolError(SupervisionError):
+    """The base of what a pool raises before a call has begun; nothing was executed."""
+
+
+class PoolNotRunning(PoolError):
+    """The pool was not started, is stopping, or has stopped; ``state`` says which."""
+
+    def __init__(self, pool: str, state: str) -> None:
+        super().__init__(pool, state)
+        self.pool = pool
+        self.state = state
+
+    def __str__(self) -> str:
+        return (
+            f"pool {self.pool!r} is {self.state}; nothing was executed. "
+            "Use it inside 'with Pool(...) as pool:', or between start() and close()"
+        )
+
+
+class PoolSaturated(PoolError):
+    """As many callers wait already as the pool allows; try later, or make it bigger."""
+
+    def __init__(self, pool: str, limit: int) -> None:
+        super().__init__(pool, limit)
+        self.pool = pool
+        self.limit = limit
+
+    def __str__(self) -> str:
+        return (
+            f"pool {self.pool!r}: {self.limit} callers wait already (max_queue); nothing was executed. "
+            "Try later, add workers or raise max_queue"
+        )
+
+
+class CallExpired(PoolError, TimeoutError):
+    """The call's deadline passed while it waited for a worker: it never ran, so it is safe to repeat."""
+
+    def __init__(self, pool: str, timeout: float) -> None:
+        super().__init__(pool, timeout)
+        self.pool = pool
+        self.timeout = timeout
+
+    def __str__(self) -> str:
+        return (
+            f"pool {self.pool!r}: no worker became free within {self.timeout:g} s; the call was not executed. "
+            "Give it a longer timeout or add workers"
+        )
+
+
+class PoolCannotStart(PoolError):
+    """Workers keep failing at their start and none is up; ``certificate`` tells of the last one."""
+
+    def __init__(self, pool: str, certificate: Certificate) -> None:
+        super().__init__(pool, certificate)
+        self.pool = pool
+        self.certificate = certificate
+
+    def __str__(self) -> str:
+        return (
+            f"pool {self.pool!r} cannot start its workers and goes on trying, ever more slowly; the call was not "
+            f"executed. The last one: {self.certificate.headline()}"
+        )
+
+
+class PoolGaveUp(PoolError):
+    """Workers failed at their start again and again; the pool has ended. ``certificates`` tell of each."""
+
+    def __init__(self, pool: str, certificates: Sequence[Certificate]) -> None:
+        super().__init__(pool, tuple(certificates))
+        self.pool = pool
+        self.certificates = tuple(certificates)
+
+    def __str__(self) -> str:
+        last = self.certificates[-1].headline() if self.certificates else "no certificate"
+        return (
+            f"pool {self.pool!r} gave up after {len(self.certificates)} workers failed at their start; "
+            f"nothing was executed. The last one: {last}"
+        )
+
+
+class SessionLost(PoolError):
+    """The worker that held the session's state is dead; call ``rebind()`` and bring the state back."""
+
+    def __init__(self, session: str, certificate: Certificate | None) -> None:
+        super().__init__(session, certificate)
+        self.session = session
+        self.certificate = certificate
+
+    def __str__(self) -> str:
+        how = self.certificate.headline() if self.certificate else "its worker is gone"
+        return (
+            f"session {self.session!r} lost its worker and the state in it; nothing was executed. "
+            f"Call rebind() and replay what it needs. {how}"
+        )
+
+
+class SessionExpired(PoolError):
+    """The session was not used for its time to live; call ``rebind()`` to begin anew."""
+
+    def __init__(self, session: str, ttl: float) -> None:
+        super().__init__(session, ttl)
+        self.session = session
+        self.ttl = ttl
+
+    def __str__(self) -> str:
+        return (
+            f"session {self.session!r} was not used for {self.ttl:g} s and has expired; nothing was executed. "
+            "Call rebind() to begin anew"
+        )

@@ -1,0 +1,79 @@
+"""The actor that owns the pool's hub: its I/O thread, its zmq context and its run directory live and end with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, final
+
+import attrs
+from bridge.hub import Hub
+
+from supervision import Actor, ExitReason, Stop, crashed
+from supervision.errors import NoProcess
+
+__all__ = ["HubActor", "HubSlot"]
+
+#: Seconds for the hub to kill what is left, end its thread and its context.
+_CLOSING = 3.0
+
+
+@final
+@attrs.define(eq=False)
+class HubSlot:
+    """Where the workers find the hub of the day: a restart of the hub actor puts a new one in.
+
+    Written by the hub actor alone; the workers are started after it and stopped before it.
+    """
+
+    _hub: Hub | None = attrs.field(default=None, init=False)
+
+    def get(self) -> Hub:
+        """Return the hub.
+
+        Raises:
+            NoProcess: It is down at the moment.
+        """
+        if self._hub is None:
+            raise NoProcess("hub")
+        return self._hub
+
+    def put(self, hub: Hub | None) -> None:
+        """For the hub actor."""
+        self._hub = hub
+
+
+@final
+@attrs.frozen
+class _HubFailed:
+    error: BaseException
+
+
+@final
+class HubActor(Actor):
+    """First child of a pool's supervisor: when the I/O thread fails, everything after it is started anew."""
+
+    trap_exit = True
+
+    def init(self, slot: HubSlot) -> None:
+        """Start the hub.
+
+        Raises:
+            BridgeError: No run directory, or a platform without what it takes.
+        """
+        self._slot = slot
+        self._hub = Hub(self.ref.name, clock=self.clock)
+        ref = self.ref
+        self._hub.on_failure = lambda error: ref.send(_HubFailed(error))
+        self._hub.start()
+        slot.put(self._hub)
+
+    def handle_info(self, message: Any) -> Stop | None:
+        return Stop(crashed(message.error)) if isinstance(message, _HubFailed) else None
+
+    def terminate(self, reason: ExitReason) -> None:
+        """Close the hub; interpreters that are left, whosever they were, are killed and buried."""
+        self._slot.put(None)
+        self._hub.close(timeout=_CLOSING)
+
+    def status(self) -> Mapping[str, object]:
+        return {"run": self._hub.run.path}

@@ -1,0 +1,50 @@
+"""A pool's options: validated once, where they are given. Their defaults come from the machine at hand."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import Any, final
+
+import attrs
+from bridge.options import InterpreterOptions
+
+__all__ = ["PoolOptions", "usable_cpus"]
+
+
+def usable_cpus() -> int:
+    """Return on how many CPUs this process may run: its affinity, not what the machine has. At least 1."""
+    return max(1, len(os.sched_getaffinity(0)))
+
+
+def _whole(least: int) -> Any:
+    def check(_: object, field: attrs.Attribute[int], value: object) -> None:
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(f"{field.name} {value!r}: expected a whole number >= {least}")
+
+    return check
+
+
+def _seconds(_: object, field: attrs.Attribute[float], value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value) or value <= 0:
+        raise ValueError(f"{field.name} {value!r}: expected seconds > 0 (math.inf: no limit)")
+
+
+def _name(_: object, field: attrs.Attribute[str], value: object) -> None:
+    if not isinstance(value, str) or not value or "/" in value:
+        raise ValueError(f"{field.name} {value!r}: expected a non-empty str without '/'")
+
+
+@final
+@attrs.frozen(kw_only=True)
+class PoolOptions:
+    """See ``Pool``, whose keywords these are."""
+
+    workers: int = attrs.field(factory=usable_cpus, validator=_whole(1))
+    name: str = attrs.field(default="pool", validator=_name)
+    interpreter: InterpreterOptions = attrs.field(
+        factory=InterpreterOptions, validator=attrs.validators.instance_of(InterpreterOptions)
+    )
+    affinity: bool = attrs.field(default=True, validator=attrs.validators.instance_of(bool))
+    session_ttl: float = attrs.field(default=3600.0, validator=_seconds)
+    max_queue: int = attrs.field(default=10_000, validator=_whole(0))

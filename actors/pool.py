@@ -1,0 +1,229 @@
+"""The pool, as people hold it: ``with Pool(workers=4) as pool: pool.call(f, x)``.
+
+The tree behind it is in ``pool_tree``, who gets which worker in ``scheduler``. A call travels through no actor: the
+caller's own thread checks a worker out at the desk and talks to it over its data channel.
+"""
+
+from __future__ import annotations
+
+import atexit
+import math
+import threading
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar, cast, final
+
+from bridge.errors import CallDeadline, WorkerDied
+from bridge.payload import encode_call
+from bridge.platform import require_supported
+from bridge.probe import check_interpreter
+
+from actors.desk import Desk, Lease, Outcome
+from actors.errors import PoolNotRunning
+from actors.options import PoolOptions
+from actors.pool_tree import pool_spec
+from actors.session import Session
+from actors.status import PoolStatus
+from supervision import ChildSpec, Restart, Tree
+
+if TYPE_CHECKING:
+    from bridge.channel import Progress
+
+__all__ = ["Pool"]
+
+T = TypeVar("T")
+
+#: Seconds for a pool that was forgotten to end when the interpreter exits.
+_AT_EXIT = 5.0
+
+
+@final
+class Pool:
+    """A supervised set of Python interpreter processes that run functions for any thread of this one.
+
+    Alone: ``with Pool(...) as pool``, or ``start()`` and ``close()``; it then has a tree of its own. In a bigger
+    tree: give ``child_spec()`` to a supervisor; the pool works from when that starts it.
+
+    Args:
+        workers: How many interpreter processes; default: the CPUs this process may use.
+        name: The pool's name in its tree.
+        interpreter: Which Python, and its environment, limits and start deadline.
+        affinity: Whether a session's calls all go to one worker. Without, sessions are only names.
+        session_ttl: Seconds without use after which a session expires; ``math.inf``: never.
+        max_queue: How many callers may wait for a worker; 0: none, a call that finds no free one is refused.
+
+    Raises:
+        ValueError, TypeError: An option is out of range or unknown.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self.options = PoolOptions(**options)
+        self.desk = Desk(
+            self.options.name,
+            target=self.options.workers,
+            max_queue=self.options.max_queue,
+            affinity=self.options.affinity,
+            session_ttl=self.options.session_ttl,
+        )
+        self._lock = threading.Lock()  #: guards the making of the tree
+        self._tree: Tree | None = None
+
+    # Calls
+
+    def call(
+        self,
+        function: Callable[..., T],
+        /,
+        *args: object,
+        timeout: float = 30.0,
+        on_progress: Callable[[Progress], None] | None = None,
+        **kwargs: object,
+    ) -> T:
+        """Run ``function(*args, **kwargs)`` in a worker and return its result. Blocks the calling thread.
+
+        Args:
+            function: Importable by the worker, or defined in the script that is ``__main__``.
+            args: Pickled (protocol 5; big buffers travel beside the pickle, uncopied).
+            timeout: Seconds from now, for waiting, sending and running together; ``math.inf``: no limit. A call
+                that overruns it while it runs is killed, with all that its worker started.
+            on_progress: Called in this thread for each ``report(n, total)`` of the running function.
+            kwargs: Likewise pickled. ``timeout`` and ``on_progress`` are taken; bind one of those names of your
+                own function with ``functools.partial``.
+
+        Returns:
+            What the function returned.
+
+        Raises:
+            PoolError: Nothing was executed; its subclasses say why: ``PoolNotRunning``, ``PoolSaturated``,
+                ``CallExpired``, ``PoolCannotStart``, ``PoolGaveUp``.
+            NotPicklable: An argument cannot be sent; nothing was executed.
+            CallDeadline: The call ran and overran; its worker was killed.
+            WorkerDied: The worker died under the call; its ``certificate`` says how, ``started`` whether it had begun.
+            RemoteError: The function raised what could not be brought over.
+            BaseException: Whatever the function raised, with the remote traceback as its cause.
+        """
+        return self.run(None, function, args, kwargs, timeout, on_progress)
+
+    def session(self, id: str) -> Session:
+        """Return a handle on the session *id*. Never blocks; a session begins with its first call."""
+        if not isinstance(id, str) or not id:
+            raise ValueError(f"session id {id!r}: expected a non-empty str")
+        return Session(self, id)
+
+    def run(
+        self,
+        session: str | None,
+        function: Callable[..., T],
+        args: tuple[object, ...],
+        kwargs: Mapping[str, object],
+        timeout: float,
+        on_progress: Callable[[Progress], None] | None,
+    ) -> T:
+        """What ``call`` and ``Session.call`` share; see there."""
+        if not timeout > 0:
+            raise ValueError(f"timeout {timeout!r}: expected seconds > 0 (math.inf: no limit)")
+        request = encode_call(function, args, kwargs)
+        now = self.desk.now
+        deadline = now() + timeout
+        lease = Lease(session)
+        outcome, clean = Outcome.CANCELLED, True
+        try:
+            self.desk.checkout(lease, timeout)
+            interpreter = lease.interpreter
+            assert interpreter is not None
+            channel = interpreter.channel
+            remaining = deadline - now() if timeout < math.inf else math.inf
+            try:
+                result = channel.call(request, timeout=remaining, on_progress=on_progress)
+                outcome = Outcome.OK
+            except CallDeadline:
+                outcome = Outcome.TIMEOUT
+                raise
+            except WorkerDied:
+                outcome = Outcome.LOST
+                raise
+            except Exception:
+                outcome = Outcome.ERROR
+                raise
+            finally:
+                clean = channel.clean
+                if not clean:
+                    interpreter.kill("its caller left in the middle of a call")
+            return cast("T", result)
+        finally:
+            self.desk.give_back(lease, outcome, clean=clean)
+
+    # Life
+
+    def start(self) -> Pool:
+        """Start the pool in a tree of its own. Returns at once; the workers start in parallel behind it.
+
+        Raises:
+            PlatformUnsupported: The platform lacks what the pool stands on.
+            InterpreterUnusable: The interpreter cannot be a worker; the text says what it needs.
+            StartError: The tree did not start.
+            TreeNotRunning: It was started before; a pool lives once.
+        """
+        self._check()
+        self.tree.start()
+        # Whoever forgets to close it must not find processes left, nor the exit hanging.
+        atexit.register(self.close, _AT_EXIT)
+        return self
+
+    def close(self, timeout: float = 10.0) -> bool:
+        """Stop: take no more calls, let those that run finish, then end every process. Blocks; idempotent.
+
+        Args:
+            timeout: Seconds for all of it. Calls get half of it to finish, then their workers are killed and their
+                callers told. 0 kills at once.
+
+        Returns:
+            Whether everything ended in good order within it.
+        """
+        with self._lock:
+            tree = self._tree
+        self.desk.close(PoolNotRunning(self.options.name, "stopping"))
+        if tree is None:
+            return True
+        now = tree.clock.now
+        deadline = now() + timeout
+        drained = self.desk.drain(timeout / 2)
+        ended = tree.stop(max(0.0, deadline - now()))
+        self.desk.close(PoolNotRunning(self.options.name, "stopped"))
+        atexit.unregister(self.close)
+        return drained and ended
+
+    def child_spec(self, *, restart: Restart = Restart.PERMANENT, significant: bool = False) -> ChildSpec:
+        """Return the spec that runs this pool under a supervisor of yours, as OTP's ``child_spec/1``.
+
+        Raises:
+            PlatformUnsupported, InterpreterUnusable: As ``start``; checked here, in the caller.
+        """
+        self._check()
+        return pool_spec(self.options, self.desk, restart=restart, significant=significant)
+
+    @property
+    def tree(self) -> Tree:
+        """The tree of a pool that stands alone: its events (subscribe before ``start`` to see all), its picture."""
+        with self._lock:
+            if self._tree is None:
+                self._tree = Tree(
+                    "tree", [pool_spec(self.options, self.desk, restart=Restart.TRANSIENT, significant=False)]
+                )
+            return self._tree
+
+    def status(self) -> PoolStatus:
+        """Return the pool as it is now. Waits for no actor: it answers while everything else is busy."""
+        return self.desk.status()
+
+    def _check(self) -> None:
+        require_supported()
+        check_interpreter(self.options.interpreter)
+
+    def __enter__(self) -> Pool:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

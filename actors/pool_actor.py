@@ -1,0 +1,168 @@
+"""The pool actor: brings the set of workers to its target, and keeps it there.
+
+It never starts a process itself, nor sees a call: it asks the workers' supervisor for children, hears of their ends by
+monitors, and opens and closes the desk. When it is restarted it adopts the workers that run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, final
+
+from actors.desk import Desk
+from actors.errors import PoolCannotStart, PoolGaveUp, PoolNotRunning
+from actors.events import PoolEnded, StartsHeldBack, WorkerReplaced
+from actors.start_gate import GateDecision, StartGate, is_failed_start
+from supervision import Actor, ChildSpec, Continue, Down, ExitReason, Ref, Stop, shutdown
+from supervision.errors import NoProcess
+from supervision.events import Event
+from supervision.exit_reason import Crashed, is_quiet
+from supervision.supervisor import start_child, which_children
+
+__all__ = ["PoolActor"]
+
+_PROBE: Final = "probe"
+_SETTLED: Final = "settled"
+
+#: Seconds in ``ready`` after which a start has proved itself.
+SETTLED_AFTER: Final = 5.0
+
+
+@final
+class PoolActor(Actor):
+    """Last child of a pool's supervisor: transient and significant, so that its giving up ends the pool."""
+
+    trap_exit = True
+
+    def init(self, desk: Desk, worker_spec: Callable[[str], ChildSpec]) -> Continue:
+        """Open the desk; workers are started after the supervisor was answered.
+
+        Args:
+            desk: The pool's.
+            worker_spec: Makes the spec of the worker with an id.
+        """
+        self._desk = desk
+        self._workers = f"{self.ref.name.rpartition('/')[0]}/workers"  # the sibling that supervises them
+        self._worker_spec = worker_spec
+        self._gate = StartGate()
+        self._running: dict[Ref, str] = {}
+        self._probing = False  #: whether a probe's timer runs
+        self._answers_seen = desk.answers()
+        desk.open(self.clock)
+        return Continue()
+
+    def handle_continue(self, term: Any) -> Stop | None:
+        """Adopt what runs, then start what is missing."""
+        for child in which_children(self._supervisor()):
+            if child.ref is not None:
+                self._watch(child.id, child.ref)
+        return self._reconcile()
+
+    def handle_info(self, message: Any) -> Stop | None:
+        match message:
+            case Down(_, ref, reason) if ref in self._running:
+                del self._running[ref]
+                return self._replace(ref, reason)
+            case "probe":
+                self._probe()
+            case "settled":
+                return self._settled()
+        return None
+
+    def terminate(self, reason: ExitReason) -> None:
+        """Close the desk, unless this actor crashed: then its successor takes the desk over, open as it is."""
+        if isinstance(reason, Crashed):
+            return
+        detail = getattr(reason, "detail", None)
+        self._desk.close(
+            detail if isinstance(detail, PoolGaveUp) else PoolNotRunning(self._desk.pool, "stopping")
+        )
+
+    def status(self) -> Mapping[str, object]:
+        status = self._desk.status()
+        return {
+            "state": status.state,
+            "workers": f"{len(self._running)}/{status.target}",
+            "requests": status.requests,
+            "waiting": status.waiting,
+            "deaths": status.deaths,
+        }
+
+    def _replace(self, ref: Ref, reason: ExitReason) -> Stop | None:
+        end = self._desk.end_of(ref.incarnation)
+        if self._desk.answers() != self._answers_seen:
+            self._answers_seen = self._desk.answers()
+            self._gate = self._gate.answered()
+        if end is not None and is_failed_start(end.certificate, end.calls):
+            self._gate = self._gate.failed(end.certificate)
+        if end is not None and not is_quiet(reason):
+            self._emit(
+                WorkerReplaced(pool=self._desk.pool, worker=ref.name, cause=end.certificate.headline())
+            )
+        return self._reconcile()
+
+    def _reconcile(self) -> Stop | None:
+        """Start what is missing, as far as the gate allows."""
+        match self._gate.decide():
+            case GateDecision.GIVE_UP:
+                gave_up = PoolGaveUp(self._desk.pool, self._gate.failures)
+                self._emit(PoolEnded(pool=self._desk.pool, cause=str(gave_up)))
+                return Stop(shutdown(gave_up))
+            case GateDecision.PROBE:
+                self._wait_for_probe()
+            case GateDecision.START:
+                for id in self._missing():
+                    self._start(id)
+        return None
+
+    def _missing(self) -> list[str]:
+        taken = set(self._running.values())
+        return [id for id in map(str, range(1, self._desk.target + 1)) if id not in taken]
+
+    def _start(self, id: str) -> None:
+        ref = start_child(self._supervisor(), self._worker_spec(id))
+        assert ref is not None  # a worker's init does not ignore
+        self._watch(id, ref)
+
+    def _probe(self) -> None:
+        """The gate is open: start one worker, and look after a while whether it stayed."""
+        self._probing = False
+        for id in self._missing()[:1]:
+            self._start(id)
+        self.send_after(SETTLED_AFTER, _SETTLED)
+
+    def _settled(self) -> Stop | None:
+        """A probe that is still up after that long has proved that workers can start."""
+        if self._gate.is_open and self._desk.has_ready(SETTLED_AFTER / 2):
+            self._gate = self._gate.answered()
+        return self._reconcile()
+
+    def _wait_for_probe(self) -> None:
+        last = self._gate.failures[-1]
+        self._desk.hold_back(PoolCannotStart(self._desk.pool, last))
+        if not self._probing:
+            self._probing = True
+            delay = self._gate.delay()
+            self._emit(
+                StartsHeldBack(
+                    pool=self._desk.pool,
+                    failures=len(self._gate.failures),
+                    delay=delay,
+                    cause=last.headline(),
+                )
+            )
+            self.send_after(delay, _PROBE)
+
+    def _watch(self, id: str, ref: Ref) -> None:
+        self._running[ref] = id
+        ref.monitor(self.ref)
+
+    def _supervisor(self) -> Ref:
+        ref = self.context.registry.whereis(self._workers)
+        if ref is None:
+            raise NoProcess(self._workers)
+        return ref
+
+    def _emit(self, event: Event) -> None:
+        if self.context.events.active:
+            self.context.events.emit(event)

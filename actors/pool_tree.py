@@ -1,0 +1,78 @@
+"""The shape of a pool's supervision tree: which child under whom, and how each is treated.
+
+pool (rest_for_one; ends when its pool actor gives up)
+bridge     the I/O thread, the zmq context, the run directory
+sessions   ends sessions that nobody uses
+workers    dynamic; each worker owns one interpreter process, and is temporary
+pool       brings the set of workers to its target
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from bridge.options import InterpreterOptions
+
+from actors.desk import Desk
+from actors.hub_actor import HubActor, HubSlot
+from actors.options import PoolOptions
+from actors.pool_actor import PoolActor
+from actors.session_affinity import SessionAffinity
+from actors.worker import Worker
+from supervision import (
+    AutoShutdown,
+    ChildSpec,
+    ChildType,
+    DynamicSupervisor,
+    Restart,
+    Strategy,
+    Supervisor,
+    SupFlags,
+)
+
+__all__ = ["pool_spec"]
+
+#: Seconds that a worker gets to stop: its interpreter is asked, killed and buried in less.
+_WORKER_SHUTDOWN: Final = 6.0
+
+
+def pool_spec(options: PoolOptions, desk: Desk, *, restart: Restart, significant: bool) -> ChildSpec:
+    """Return the spec of a pool with *options* around *desk*."""
+    slot = HubSlot()
+    flags = SupFlags(
+        strategy=Strategy.REST_FOR_ONE, intensity=3, period=30.0, auto_shutdown=AutoShutdown.ANY_SIGNIFICANT
+    )
+    children = (
+        ChildSpec(id="bridge", start=HubActor, args=(slot,)),
+        ChildSpec(id="sessions", start=SessionAffinity, args=(desk, options.session_ttl)),
+        ChildSpec(id="workers", start=DynamicSupervisor, type=ChildType.SUPERVISOR),
+        ChildSpec(
+            id="pool",
+            start=PoolActor,
+            args=(desk, _worker_specs(slot, desk, options.interpreter)),
+            restart=Restart.TRANSIENT,
+            significant=True,
+        ),
+    )
+    return ChildSpec(
+        id=options.name,
+        start=Supervisor,
+        args=(flags, children),
+        type=ChildType.SUPERVISOR,
+        restart=restart,
+        significant=significant,
+    )
+
+
+def _worker_specs(slot: HubSlot, desk: Desk, options: InterpreterOptions) -> Callable[[str], ChildSpec]:
+    def spec(id: str) -> ChildSpec:
+        return ChildSpec(
+            id=id,
+            start=Worker,
+            args=(desk, slot, options),
+            restart=Restart.TEMPORARY,
+            shutdown=_WORKER_SHUTDOWN,
+        )
+
+    return spec

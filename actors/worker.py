@@ -1,0 +1,91 @@
+"""The worker actor: owns one interpreter process and ends with it.
+
+It never stands between a caller and its call: callers hold the interpreter's data channel by a lease of the desk. Its
+states are in ``worker_state``, kept where they change, in the scheduler. It is never restarted under its own
+incarnation: the pool actor starts a successor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, final
+
+from bridge.errors import BridgeError, WorkerDied
+from bridge.events import InterpreterDied, InterpreterReady
+from bridge.interpreter_process import Interpreter
+from bridge.options import InterpreterOptions
+
+from actors.desk import Desk
+from actors.hub_actor import HubSlot
+from supervision import Actor, Continue, ExitReason, Stop, crashed
+from supervision.events import Event
+
+__all__ = ["Worker"]
+
+#: Seconds of its shutdown time that an interpreter gets to end in good order before it is killed.
+_GRACE = 2.0
+#: Seconds for the process group of a dead interpreter to be confirmed dead.
+_BURIAL = 2.0
+
+
+@final
+class Worker(Actor):
+    """``init`` returns at once, in state ``initializing``: a slow interpreter must not hold up its siblings."""
+
+    trap_exit = True
+
+    def init(self, desk: Desk, hub: HubSlot, options: InterpreterOptions) -> Continue:
+        """Announce the worker to the desk; the interpreter is launched after the supervisor was answered."""
+        self._desk = desk
+        self._hub = hub
+        self._options = options
+        self._interpreter: Interpreter | None = None
+        self._key = self.ref.incarnation
+        desk.expect(self._key, self._name)
+        return Continue()
+
+    def handle_continue(self, term: Any) -> Stop | None:
+        """Launch the interpreter; blocks this actor's thread for the exec, some milliseconds."""
+        try:
+            self._interpreter = Interpreter.launch(
+                self._hub.get(),
+                self._options,
+                worker=self._name,
+                incarnation=self._key,
+                listener=self.ref.send,
+            )
+        except BridgeError as error:
+            return Stop(crashed(error))
+        return None
+
+    def handle_info(self, message: Any) -> Stop | None:
+        if isinstance(message, Event) and self.context.events.active:
+            self.context.events.emit(message)
+        match message:
+            case InterpreterReady():
+                assert self._interpreter is not None
+                self._desk.ready(self._key, self._interpreter)
+            case InterpreterDied(certificate=certificate):
+                return Stop(crashed(WorkerDied(certificate)))
+        return None
+
+    def terminate(self, reason: ExitReason) -> None:
+        """Leave no process: ask the interpreter to end, kill its group, confirm, and tell the desk."""
+        interpreter = self._interpreter
+        if interpreter is None:
+            self._desk.gone(self._key, None)
+            return
+        self._desk.retire(self._key)
+        interpreter.stop(f"worker ends: {reason}", timeout=_GRACE)
+        self._desk.gone(self._key, interpreter.certificate(timeout=_BURIAL))
+        interpreter.bury(timeout=_BURIAL)
+
+    def status(self) -> Mapping[str, object]:
+        known = self._desk.worker_status(self._key)
+        if known is None:
+            return {"state": "ending"}
+        return {"state": known.state, "pid": known.pid, "calls": known.calls, "restarts": known.restarts}
+
+    @property
+    def _name(self) -> str:
+        return self.ref.name

@@ -1,0 +1,109 @@
+"""A worker's life: the one declared transition table. Health is apart from it; who gets a worker is in ``scheduler``."""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from typing import Final, final
+
+import attrs
+
+from supervision.statem import TransitionTable
+
+__all__ = ["HISTORY", "LIFE", "WorkerEvent", "WorkerLife", "WorkerState", "WorkerTransition"]
+
+#: How many transitions are remembered for each worker.
+HISTORY: Final = 100
+
+
+@final
+class WorkerState(enum.Enum):
+    """What a worker is doing."""
+
+    INITIALIZING = "initializing"  #: its interpreter was asked for and has not shaken hands yet
+    READY = "ready"
+    BUSY = "busy"  #: one caller holds it
+    DEGRADED = "degraded"  #: kept, but given no work
+    TERMINATING = "terminating"  #: it is to end
+    TERMINATED = "terminated"  #: its process is dead
+
+
+@final
+class WorkerEvent(enum.Enum):
+    """What can happen to a worker."""
+
+    INIT_COMPLETE = "init_complete"
+    CHECKOUT = "checkout"
+    CHECKIN = "checkin"
+    DEGRADE = "degrade"
+    RESTORE = "restore"
+    TERMINATE = "terminate"
+    EXIT = "exit"  #: a process can die at any moment, so every live state takes it
+
+
+_S, _E = WorkerState, WorkerEvent
+
+LIFE: Final = TransitionTable(
+    "a worker",
+    _S.INITIALIZING,
+    {
+        _S.INITIALIZING: {_E.INIT_COMPLETE: _S.READY, _E.TERMINATE: _S.TERMINATING, _E.EXIT: _S.TERMINATED},
+        _S.READY: {
+            _E.CHECKOUT: _S.BUSY,
+            _E.DEGRADE: _S.DEGRADED,
+            _E.TERMINATE: _S.TERMINATING,
+            _E.EXIT: _S.TERMINATED,
+        },
+        _S.BUSY: {
+            _E.CHECKIN: _S.READY,
+            _E.DEGRADE: _S.DEGRADED,
+            _E.TERMINATE: _S.TERMINATING,
+            _E.EXIT: _S.TERMINATED,
+        },
+        _S.DEGRADED: {_E.RESTORE: _S.READY, _E.TERMINATE: _S.TERMINATING, _E.EXIT: _S.TERMINATED},
+        _S.TERMINATING: {_E.EXIT: _S.TERMINATED},
+        _S.TERMINATED: {},
+    },
+)
+
+
+@final
+@attrs.frozen
+class WorkerTransition:
+    """One entry of a worker's history."""
+
+    source: WorkerState
+    target: WorkerState
+    event: WorkerEvent
+    at: float  #: seconds on the tree's clock
+    spent: float  #: seconds in ``source``
+
+
+@final
+class WorkerLife:
+    """One worker's state and its bounded history. Only the scheduler writes it, under the desk's lock."""
+
+    __slots__ = ("_entries", "entered_at", "state")
+
+    def __init__(self, now: float) -> None:
+        self.state = LIFE.initial
+        self.entered_at = now
+        #: Bare tuples: two are made for every call, and a frozen value would cost ten times as much.
+        self._entries: deque[tuple[WorkerState, WorkerState, WorkerEvent, float, float]] = deque(
+            maxlen=HISTORY
+        )
+
+    def on(self, event: WorkerEvent, now: float) -> None:
+        """Go on by *event*; exactly one history entry for each success.
+
+        Raises:
+            IllegalTransition: It cannot happen now; nothing is changed.
+        """
+        target = LIFE.next(self.state, event)
+        self._entries.append((self.state, target, event, now, now - self.entered_at))
+        self.state = target
+        self.entered_at = now
+
+    def history(self) -> tuple[WorkerTransition, ...]:
+        """Return the last transitions, oldest first; at most ``HISTORY``."""
+        return tuple(WorkerTransition(*entry) for entry in self._entries)
