@@ -7,13 +7,10 @@ actors feed it (``expect``, ``ready``, ``gone``), the pool actor opens and close
 from __future__ import annotations
 
 import copy
-import enum
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Final, final
+from typing import final
 
-import attrs
 from bridge.certificate import Certificate
 from bridge.interpreter_process import Interpreter
 
@@ -28,54 +25,13 @@ from actors.errors import (
     SessionExpired,
     SessionLost,
 )
+from actors.lease import Lease
+from actors.ledger import Ledger, Outcome, WorkerEnd
 from actors.scheduler import Row, Scheduler, Ticket
 from actors.status import PoolStatus, WorkerStatus
 from supervision.clock import Clock
 
-__all__ = ["Desk", "Lease", "Outcome", "WorkerEnd"]
-
-#: How many death certificates a pool remembers.
-REMEMBERED_DEATHS: Final = 1000
-
-
-@final
-class Outcome(enum.Enum):
-    """How a call ended; each request is counted under exactly one."""
-
-    OK = "ok"
-    ERROR = "errors"
-    TIMEOUT = "timeouts"
-    REJECTED = "rejected"
-    CANCELLED = "cancelled"
-    LOST = "lost"
-
-
-@final
-class Lease:
-    """One caller's hold on one worker, empty until the desk fills it.
-
-    Made before the checkout, so that the caller's ``finally`` gives back whatever was granted, even when an
-    asynchronous exception strikes between grant and return.
-    """
-
-    __slots__ = ("gate", "interpreter", "key", "refusal", "ticket")
-
-    def __init__(self, session: str | None) -> None:
-        self.ticket = Ticket(session)
-        self.key: int | None = None  #: written under the desk's lock
-        self.interpreter: Interpreter | None = None  #: likewise
-        self.refusal: PoolError | None = None  #: likewise; why there will be no worker
-        self.gate = threading.Lock()  #: opened when ``key`` or ``refusal`` is set
-        self.gate.acquire()
-
-
-@final
-@attrs.frozen
-class WorkerEnd:
-    """How an incarnation ended, and how many calls it had been given."""
-
-    certificate: Certificate
-    calls: int
+__all__ = ["Desk"]
 
 
 @final
@@ -103,14 +59,9 @@ class Desk:
         self._interpreters: dict[int, Interpreter] = {}
         self._leases: dict[Ticket, Lease] = {}  #: of those who wait
         self._out: dict[int, Lease] = {}  #: of those who hold a worker
-        self._drained: list[threading.Lock] = []
-        self._incarnations: dict[str, int] = {}  #: how many each worker's name has had
-        self._moves = 0
-        self._deaths = 0
-        self._counts = dict.fromkeys(Outcome, 0)
-        self._requests = 0
-        self._certificates: deque[Certificate] = deque(maxlen=REMEMBERED_DEATHS)
-        self._ends: dict[int, WorkerEnd] = {}  #: of the last incarnations
+        self._drained: list[threading.Lock] = []  #: gates of those who wait until nobody holds a worker
+        self._complete: list[threading.Lock] = []  #: gates of those who wait until all workers are up
+        self._ledger = Ledger()
 
     # Callers
 
@@ -125,7 +76,7 @@ class Desk:
             CallExpired: No worker became free in time.
         """
         with self._lock:
-            self._requests += 1
+            self._ledger.requests += 1
             clock = self._clock
             refusal = self._refusal(lease.ticket)
             if refusal is None:
@@ -136,7 +87,7 @@ class Desk:
                     return
                 refusal = self._queue(lease)
             if refusal is not None:
-                self._counts[Outcome.REJECTED] += 1
+                self._ledger.counts[Outcome.REJECTED] += 1
                 raise copy.copy(refusal)
         assert clock is not None
         clock.acquire(lease.gate, timeout)
@@ -146,9 +97,9 @@ class Desk:
                 return
             self._leave_queue(lease)
             if lease.refusal is not None:
-                self._counts[Outcome.REJECTED] += 1
+                self._ledger.counts[Outcome.REJECTED] += 1
                 raise copy.copy(lease.refusal)  # several threads may be told the same
-            self._counts[Outcome.TIMEOUT] += 1
+            self._ledger.counts[Outcome.TIMEOUT] += 1
         raise CallExpired(self.pool, timeout)
 
     def give_back(self, lease: Lease, outcome: Outcome, *, clean: bool) -> None:
@@ -164,10 +115,10 @@ class Desk:
             if lease.key is None:
                 # It never got that far, or left the queue by an exception of its own.
                 if self._leave_queue(lease):
-                    self._counts[outcome] += 1
+                    self._ledger.counts[outcome] += 1
                 return
             key, lease.key = lease.key, None
-            self._counts[outcome] += 1
+            self._ledger.counts[outcome] += 1
             self._out.pop(key, None)
             now = self._now()
             if clean:
@@ -175,7 +126,7 @@ class Desk:
             else:
                 self._scheduler.terminate(key, now)
             if not self._out:
-                self._tell_drained()
+                _open_all(self._drained)
 
     def rebind(self, session: str) -> None:
         """Let *session* be bound anew at its next call; the state that its old worker held is given up."""
@@ -183,7 +134,7 @@ class Desk:
             affinity = self._scheduler.affinity
             if affinity is not None:
                 affinity.rebind(session, self._now())
-                self._moves += 1
+                self._ledger.moves += 1
 
     def end_session(self, session: str) -> None:
         """Forget *session*; fine if it is not known."""
@@ -208,20 +159,22 @@ class Desk:
         with self._lock:
             if not isinstance(self._closed, PoolGaveUp):
                 self._closed = error
+            _open_all(self._complete)
             self._refuse(self._scheduler.clear(), lambda _: error)
 
     def hold_back(self, error: PoolCannotStart | None) -> None:
         """Workers cannot start: while none is up, requests are answered with *error* at once. None ends it."""
         with self._lock:
             self._held_back = error
-            if error is not None and not self._scheduler.rows:
+            if error is not None and not self._interpreters:
                 self._refuse(self._scheduler.clear(), lambda _: error)
+                _open_all(self._complete)
 
     def expect(self, key: int, name: str) -> None:
         """A worker called *name* is starting."""
         with self._lock:
             self._scheduler.expect(key, name, self._now())
-            self._incarnations[name] = self._incarnations.get(name, 0) + 1
+            self._ledger.born(name)
 
     def ready(self, key: int, interpreter: Interpreter) -> None:
         """Its interpreter shook hands."""
@@ -229,6 +182,8 @@ class Desk:
             self._interpreters[key] = interpreter
             self._held_back = None
             self._hand_over(self._scheduler.ready(key, self._now()))
+            if self._is_complete():
+                _open_all(self._complete)
 
     def retire(self, key: int) -> None:
         """The worker is to end; it gets no more work."""
@@ -239,25 +194,20 @@ class Desk:
         """The worker's process is dead, or never came to be (then there is no certificate)."""
         with self._lock:
             self._interpreters.pop(key, None)
-            if certificate is not None:
-                self._deaths += 1
-                self._certificates.append(certificate)
             row, stranded = self._scheduler.gone(key, self._now())
             if certificate is not None and row is not None:
-                self._ends[key] = WorkerEnd(certificate, row.calls)
-                while len(self._ends) > REMEMBERED_DEATHS:
-                    del self._ends[next(iter(self._ends))]
+                self._ledger.died(key, certificate, row.calls)
             self._refuse(stranded, lambda session: SessionLost(session, certificate))
 
     def end_of(self, key: int) -> WorkerEnd | None:
         """Return how the worker with *key* ended; None if it has not, left no certificate, or it was long ago."""
         with self._lock:
-            return self._ends.get(key)
+            return self._ledger.end_of(key)
 
     def answers(self) -> int:
         """Return how many calls were answered so far."""
         with self._lock:
-            return self._counts[Outcome.OK] + self._counts[Outcome.ERROR]
+            return self._ledger.answers
 
     def has_ready(self, seconds: float) -> bool:
         """Return whether a worker has been ready, or has worked, for so long."""
@@ -276,27 +226,27 @@ class Desk:
 
     def drain(self, timeout: float) -> bool:
         """Wait until nobody holds a worker. Blocks for at most *timeout* seconds; returns whether it came to that."""
-        gate = threading.Lock()
-        gate.acquire()
+        return self._wait(self._drained, lambda: not self._out, timeout)
+
+    def wait_ready(self, timeout: float) -> bool:
+        """Wait until as many workers are up as there should be; returns whether it came to that in time.
+
+        Raises:
+            PoolNotRunning, PoolGaveUp, PoolCannotStart: It will not come to that, or not soon.
+        """
+        self._wait(self._complete, lambda: self._is_complete() or self._no_hope() is not None, timeout)
         with self._lock:
-            clock = self._clock
-            if not self._out or clock is None:
-                return True
-            self._drained.append(gate)
-        if clock.acquire(gate, timeout):
-            return True
-        with self._lock:
-            if gate in self._drained:
-                self._drained.remove(gate)
-            return not self._out
+            refusal = self._no_hope()
+            if refusal is not None:
+                raise copy.copy(refusal)
+            return self._is_complete()
 
     def status(self) -> PoolStatus:
         """Return the pool as it is now."""
         with self._lock:
-            counts = self._counts
+            ledger = self._ledger
             affinity = self._scheduler.affinity
-            workers = tuple(self._worker_status(row) for row in self._scheduler.rows.values())
-            started = sum(self._incarnations.values())
+            workers = (self._worker_status(row) for row in self._scheduler.rows.values())
             return PoolStatus(
                 name=self.pool,
                 state=self._state(),
@@ -304,12 +254,12 @@ class Desk:
                 workers=tuple(sorted(workers, key=lambda worker: worker.name)),
                 waiting=self._scheduler.waiting(),
                 sessions=0 if affinity is None else len(affinity),
-                requests=self._requests,
-                deaths=self._deaths,
-                restarts=started - len(self._incarnations),
-                moves=self._moves,
-                certificates=tuple(self._certificates),
-                **{outcome.value: counts[outcome] for outcome in Outcome},
+                requests=ledger.requests,
+                deaths=ledger.deaths,
+                restarts=ledger.restarts,
+                moves=ledger.moves,
+                certificates=ledger.certificates,
+                **{outcome.value: count for outcome, count in ledger.counts.items()},
             )
 
     def worker_status(self, key: int) -> WorkerStatus | None:
@@ -322,6 +272,21 @@ class Desk:
         """Return the present on the pool's clock; 0 before it was ever open."""
         return self._now()
 
+    def _wait(self, gates: list[threading.Lock], reached: Callable[[], bool], timeout: float) -> bool:
+        """Wait until *reached*, looked at under the lock, or until somebody opens the gate put into *gates*."""
+        gate = threading.Lock()
+        gate.acquire()
+        with self._lock:
+            clock = self._clock
+            if clock is None or reached():
+                return True
+            gates.append(gate)
+        clock.acquire(gate, timeout)
+        with self._lock:
+            if gate in gates:
+                gates.remove(gate)
+            return reached()
+
     # Under the lock
 
     def _now(self) -> float:
@@ -333,10 +298,8 @@ class Desk:
         return self._closed.state if isinstance(self._closed, PoolNotRunning) else "gave up"
 
     def _refusal(self, ticket: Ticket) -> PoolError | None:
-        if self._closed is not None:
-            return self._closed
-        if self._held_back is not None and not self._interpreters:
-            return self._held_back
+        if (hopeless := self._no_hope()) is not None:
+            return hopeless
         affinity, session = self._scheduler.affinity, ticket.session
         if affinity is None or session is None:
             return None
@@ -344,7 +307,7 @@ class Desk:
         if binding.expired:
             return SessionExpired(session, affinity.ttl)
         if binding.lost is not None:
-            end = self._ends.get(binding.lost)
+            end = self._ledger.end_of(binding.lost)
             return SessionLost(session, None if end is None else end.certificate)
         return None
 
@@ -377,10 +340,11 @@ class Desk:
             lease.refusal = why(ticket.session or "")
             lease.gate.release()
 
-    def _tell_drained(self) -> None:
-        gates, self._drained = self._drained, []
-        for gate in gates:
-            gate.release()
+    def _is_complete(self) -> bool:
+        return len(self._interpreters) >= self.target
+
+    def _no_hope(self) -> PoolError | None:
+        return self._closed or (self._held_back if not self._interpreters else None)
 
     def _worker_status(self, row: Row) -> WorkerStatus:
         interpreter = self._interpreters.get(row.key)
@@ -390,5 +354,11 @@ class Desk:
             state=row.life.state.value,
             pid=None if interpreter is None else interpreter.pid,
             calls=row.calls,
-            restarts=self._incarnations[row.slot] - 1,
+            restarts=self._ledger.restarts_of(row.slot),
         )
+
+
+def _open_all(gates: list[threading.Lock]) -> None:
+    for gate in gates:
+        gate.release()
+    gates.clear()

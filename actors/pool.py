@@ -18,8 +18,10 @@ from bridge.payload import encode_call
 from bridge.platform import require_supported
 from bridge.probe import check_interpreter
 
-from actors.desk import Desk, Lease, Outcome
+from actors.desk import Desk
 from actors.errors import PoolNotRunning
+from actors.lease import Lease
+from actors.ledger import Outcome
 from actors.options import PoolOptions
 from actors.pool_tree import pool_spec
 from actors.session import Session
@@ -169,6 +171,21 @@ class Pool:
         # Whoever forgets to close it must not find processes left, nor the exit hanging.
         atexit.register(self.close, _AT_EXIT)
         return self
+
+    def wait_ready(self, timeout: float = 30.0) -> bool:
+        """Wait until all workers are up. Blocks; a call needs it not, it waits for the first free one by itself.
+
+        Args:
+            timeout: Seconds; ``math.inf`` waits for ever.
+
+        Returns:
+            Whether all were up within it.
+
+        Raises:
+            PoolCannotStart, PoolGaveUp: They fail at their start; raised at once, not at the timeout.
+            PoolNotRunning: Before ``start`` or after ``close``.
+        """
+        return self.desk.wait_ready(timeout)
 
     def close(self, timeout: float = 10.0) -> bool:
         """Stop: take no more calls, let those that run finish, then end every process. Blocks; idempotent.

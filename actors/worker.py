@@ -59,15 +59,16 @@ class Worker(Actor):
         return None
 
     def handle_info(self, message: Any) -> Stop | None:
-        if isinstance(message, Event) and self.context.events.active:
-            self.context.events.emit(message)
+        end = None
         match message:
             case InterpreterReady():
                 assert self._interpreter is not None
                 self._desk.ready(self._key, self._interpreter)
             case InterpreterDied(certificate=certificate):
-                return Stop(crashed(WorkerDied(certificate)))
-        return None
+                end = Stop(crashed(WorkerDied(certificate)))
+        if isinstance(message, Event) and self.context.events.active:
+            self.context.events.emit(message)
+        return end
 
     def terminate(self, reason: ExitReason) -> None:
         """Leave no process: ask the interpreter to end, kill its group, confirm, and tell the desk."""
