@@ -16,9 +16,20 @@ from typing import Final, final
 import attrs
 
 from actors.demo.census import FileError
+from actors.demo.poison import Poison
 from actors.demo.source import one_line
 
-__all__ = ["SLICE", "BadInput", "Plan", "SessionPlan", "is_struck", "make_plan", "standard_library"]
+__all__ = [
+    "SLICE",
+    "BadInput",
+    "Plan",
+    "SessionPlan",
+    "Task",
+    "is_struck",
+    "make_plan",
+    "spread",
+    "standard_library",
+]
 
 SLICE: Final = 40  #: files in one session, at most
 
@@ -39,6 +50,9 @@ class SessionPlan:
     directory: str  #: relative to the root, "." for itself
     files: tuple[str, ...]  #: relative to the root
     strikes: frozenset[str] = frozenset()  #: the files during which the worker is killed
+
+
+Task = SessionPlan | Poison
 
 
 @final
@@ -99,6 +113,16 @@ def is_struck(path: str, *, seed: int, chaos: float) -> bool:
     """Return whether *path*, relative to the root, is struck; a matter of these three alone."""
     digest = hashlib.blake2b(str(seed).encode() + b"\0" + os.fsencode(path), digest_size=8).digest()
     return int.from_bytes(digest) < chaos * 2**64
+
+
+def spread(sessions: Iterable[SessionPlan], poisons: Iterable[Poison]) -> list[Task]:
+    """Return all tasks, the poisons evenly among the sessions, in an order that is always the same."""
+    tasks: list[Task] = list(sessions)
+    guests = list(poisons)
+    step = len(tasks) // (len(guests) + 1)
+    for number, poison in enumerate(guests, 1):
+        tasks.insert(number * step + number - 1, poison)
+    return tasks
 
 
 def standard_library() -> str:

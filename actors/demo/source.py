@@ -63,7 +63,7 @@ def _read(path: str) -> bytes:
         raise Unreadable(_os_reason(error)) from None
     try:
         _check(os.fstat(descriptor))
-        with open(descriptor, "rb", closefd=False) as file:  # noqa: PTH123 - a descriptor has no Path
+        with open(descriptor, "rb", closefd=False) as file:
             data = file.read(LARGEST + 1) or b""
     except OSError as error:
         raise Unreadable(_os_reason(error)) from None

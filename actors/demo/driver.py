@@ -1,0 +1,147 @@
+"""Run all sessions of a plan over a pool: a few threads, each with one session at a time.
+
+How a session survives its workers is in ``session_run``; signals are turned into ``Stop`` in ``interrupt``.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, final
+
+import attrs
+
+from actors.demo.outcome import Outcome, PoisonDeath, SessionOutcome
+from actors.demo.plan import Plan, Task, spread
+from actors.demo.poison import POISONS, Poison
+from actors.demo.poisoned import administer
+from actors.demo.session_run import SessionRun
+from actors.demo.source import one_line
+from actors.errors import PoolError
+from actors.status import PoolStatus
+
+if TYPE_CHECKING:
+    from actors.pool import Pool
+
+__all__ = ["Driver", "Moment"]
+
+#: Two for each worker: while one thread takes a reply in, the worker has the other's file.
+_THREADS_PER_WORKER: Final = 2
+_TICK: Final = 0.1  # seconds between two pictures of the progress
+
+
+@final
+@attrs.frozen(kw_only=True)
+class Moment:
+    """A picture of the run while it goes on."""
+
+    done: int
+    files: int
+    seconds: float  #: since the start of the pool
+    draining: bool  #: whether no further file is begun
+    status: PoolStatus
+
+
+@final
+class Driver:
+    """Runs one plan, once.
+
+    Args:
+        pool: Started; stays open.
+        plan: What there is to do.
+        poisons: Where the poisoned files are, if they are to be part of it.
+        began: When the pool was started, on ``time.monotonic``: its start counts.
+    """
+
+    def __init__(self, pool: Pool, plan: Plan, *, poisons: str | None = None, began: float) -> None:
+        self._pool = pool
+        self._plan = plan
+        self._poisons = poisons
+        self._began = began
+        self._tasks: deque[Task] = deque(spread(plan.sessions, POISONS if poisons is not None else ()))
+        self._lock = threading.Lock()
+        self._done = 0  #: files; written under the lock
+        self._sessions: list[SessionOutcome] = []  #: appended by every thread
+        self._poisoned: list[PoisonDeath] = []  #: appended by every thread
+        self._failure: str | None = None
+        self._stopping = False  #: only ever becomes true
+
+    def stop(self) -> None:
+        """Let every session end after the file it is at. Never blocks, and is safe in a signal handler."""
+        self._stopping = True
+
+    def run(self, watch: Callable[[Moment], None]) -> Outcome:
+        """Do everything. Blocks; *watch* is called in this thread, some times a second.
+
+        A KeyboardInterrupt leaves at once: the threads end when the pool is closed.
+        """
+        count = _THREADS_PER_WORKER * self._pool.options.workers
+        threads = [
+            threading.Thread(target=self._drive, name=f"driver-{number}", daemon=True)
+            for number in range(min(count, len(self._tasks)))
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            while thread.is_alive():
+                watch(self._moment())
+                thread.join(_TICK)
+        seconds = time.monotonic() - self._began
+        return Outcome(
+            plan=self._plan,
+            sessions=tuple(sorted(self._sessions, key=lambda session: session.plan.id)),
+            poisoned=tuple(sorted(self._poisoned, key=lambda death: death.path)),
+            seconds=seconds,
+            status=self._pool.status(),
+            tree=self._pool.tree.snapshot(),
+            interrupted=self._stopping and self._failure is None,
+            failure=self._failure,
+        )
+
+    def _drive(self) -> None:
+        """Take one task after the other; the body of each thread."""
+        while not self._stopping:
+            try:
+                task = self._tasks.popleft()
+            except IndexError:
+                return
+            try:
+                self._perform(task)
+            except PoolError as error:
+                self._fail(one_line(error))
+            except Exception as error:  # a thread has nobody above it to tell
+                self._fail(f"{type(error).__name__}: {one_line(error)}")
+
+    def _perform(self, task: Task) -> None:
+        if isinstance(task, Poison):
+            session = self._pool.session(f"poison#{task.path}")
+            assert self._poisons is not None
+            self._poisoned.append(administer(session, task, self._poisons))
+            return
+        run = SessionRun(
+            self._pool.session(task.id),
+            task,
+            self._plan.root,
+            stopping=lambda: self._stopping,
+            done=self._count,
+        )
+        self._sessions.append(run.run())
+
+    def _fail(self, why: str) -> None:
+        self._failure = self._failure or why
+        self._stopping = True
+
+    def _count(self) -> None:
+        with self._lock:
+            self._done += 1
+
+    def _moment(self) -> Moment:
+        return Moment(
+            done=self._done,
+            files=self._plan.files,
+            seconds=time.monotonic() - self._began,
+            draining=self._stopping,
+            status=self._pool.status(),
+        )
