@@ -9,8 +9,10 @@ import pytest
 
 #: Each leak keeps itself alive through KEPT and ends with its pytest process, so that nothing is left of these suites.
 LEAKS = """
-    import os, socket, subprocess, threading
+    import atexit, os, socket, subprocess, threading
     import pytest, zmq
+    from bridge.run_dir import RunDirectory
+    from supervision import MonotonicClock
 
     KEPT = []
     pytestmark = pytest.mark.usefixtures("no_leaks")
@@ -44,6 +46,10 @@ LEAKS = """
 
     def test_descriptor():
         KEPT.append(os.open("/dev/null", os.O_RDONLY))
+
+    def test_run_directory():
+        run = RunDirectory.create(MonotonicClock())
+        atexit.register(run.remove)
 """
 
 NAMED = {
@@ -54,6 +60,7 @@ NAMED = {
     "test_thread_of_c_code": "*thread 'ZMQ*",
     "test_socket": "*socket *: AF_INET SOCK_STREAM ('127.0.0.1', *)*",
     "test_descriptor": "*descriptor *: /dev/null*",
+    "test_run_directory": "*run directory /*treewarden-*",
 }
 
 
@@ -73,8 +80,11 @@ def test_what_is_put_away_is_no_leak(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("""
         import os, socket, subprocess, threading
         import zmq
+        from bridge.run_dir import RunDirectory
+        from supervision import MonotonicClock
 
         def test_tidy(no_leaks):
+            RunDirectory.create(MonotonicClock()).remove()
             subprocess.run(["true"], check=True)
             thread = threading.Thread(target=str)
             thread.start()
