@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, final
 
-from bridge.errors import BridgeError, WorkerDied
+from bridge.errors import BridgeError
 from bridge.events import InterpreterDied, InterpreterReady
 from bridge.interpreter_process import Interpreter
 from bridge.options import InterpreterOptions
@@ -65,7 +65,7 @@ class Worker(Actor):
                 assert self._interpreter is not None
                 self._desk.ready(self._key, self._interpreter)
             case InterpreterDied(certificate=certificate):
-                end = Stop(crashed(WorkerDied(certificate)))
+                end = Stop(crashed(certificate.headline()))
         if isinstance(message, Event) and self.context.events.active:
             self.context.events.emit(message)
         return end

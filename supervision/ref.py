@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from supervision.cell import Cell
     from supervision.messages import MonitorRef
 
-__all__ = ["Ref"]
+__all__ = ["Ref", "cell_of"]
 
 
 @final

@@ -27,6 +27,7 @@ __all__ = [
     "Supervisor",
     "count_children",
     "delete_child",
+    "is_start_request",
     "restart_child",
     "start_child",
     "terminate_child",
