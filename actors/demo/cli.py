@@ -13,6 +13,8 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 
+import attrs
+
 from actors.demo import poison
 from actors.demo.compare import compare
 from actors.demo.driver import Driver
@@ -83,9 +85,12 @@ def _run(options: Options, plan: Plan) -> Report:
             )
         outcome = _drive(options, plan, poisons, progress)
     found = None
-    if options.verify:
+    if options.verify and not outcome.interrupted:
         progress.say("the same census serially, to compare …")
-        found = differences(outcome)
+        try:
+            found = differences(outcome)
+        except KeyboardInterrupt:
+            outcome = attrs.evolve(outcome, interrupted=True)
     return Report.of(outcome, differences=found, comparison=comparison)
 
 
@@ -110,7 +115,15 @@ def _drive(options: Options, plan: Plan, poisons: str | None, progress: Progress
             raise
         finally:
             progress.clear()
-            pool.close(patience)
+            _close(pool, patience)
+
+
+def _close(pool: Pool, patience: float) -> None:
+    try:
+        pool.close(patience)
+    except KeyboardInterrupt:
+        pool.close(0.0)
+        raise
 
 
 def _log(pool: Pool, level: str) -> None:

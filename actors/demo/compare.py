@@ -22,6 +22,7 @@ import attrs
 
 from actors.demo.plan import Plan, SessionPlan, Task, spread
 from actors.demo.poison import POISONS
+from bridge.lifeline import Lifeline
 
 __all__ = ["Comparison", "compare"]
 
@@ -67,30 +68,34 @@ def compare(
              for task in _tasks(part, plan.root, poisons)]  # fmt: skip
     readable, writable = os.pipe()
     order = {"results": writable, "workers": workers, "memory": memory, "tasks": tasks}
+    lifeline = Lifeline()
     began = time.monotonic()
     process = subprocess.Popen(
-        [sys.executable, "-m", "actors.demo.rival"],
+        [sys.executable, "-P", "-m", "actors.demo.rival"],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        pass_fds=(writable,),
+        pass_fds=(writable, lifeline.read_fd),
         env={**os.environ, "PYTHONPATH": os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)},
         start_new_session=True,
     )
-    assert process.stdin is not None
     try:
         os.close(writable)
-        with contextlib.suppress(BrokenPipeError):  # it died already; _watch will find that out
-            process.stdin.write(json.dumps(order).encode() + b"\n")
-            process.stdin.flush()
-        # stdin stays open: its end, however it comes about, is the end of the other side.
+        lifeline.arm(process.pid)
+        _send(process, json.dumps(order))
         return _watch(readable, len(tasks), began, deadline)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        lifeline.close()
         os.close(readable)
-        with contextlib.suppress(BrokenPipeError):
-            process.stdin.close()
+
+
+def _send(process: subprocess.Popen[bytes], order: str) -> None:
+    assert process.stdin is not None
+    # A broken pipe means that it died; _watch finds that out.
+    with contextlib.suppress(BrokenPipeError), process.stdin as stdin:
+        stdin.write(order.encode() + b"\n")
 
 
 def _tasks(task: Task, root: str, poisons: str | None) -> Iterator[tuple[str, str, str, str]]:

@@ -28,7 +28,7 @@ class Poison(NamedTuple):
     path: str
     source: str
     function: Callable[[str, str, str], Ack]
-    verdict: str  #: of the certificate, and with it, if not None:
+    verdict: str  #: the name of the certificate's; and, if not None, its
     signal: str | None = None
     exit_code: int | None = None
 
@@ -86,15 +86,15 @@ POISONS: Final = (
         "poison_segfault.py",
         "import ctypes\nctypes.string_at(0)\n",
         segfault,
-        "crash_signal",
+        "CRASH_SIGNAL",
         signal="SIGSEGV",
     ),
-    Poison("poison_hang.py", 'import re\nre.match("(a+)+$", "a" * 64 + "b")\n', hang, "deadline"),
+    Poison("poison_hang.py", 'import re\nre.match("(a+)+$", "a" * 64 + "b")\n', hang, "DEADLINE"),
     Poison(
         "poison_memory.py",
         "eaten = []\nwhile True:\n    eaten.append(b'x' * 2**24)\n",
         gorge,
-        "out_of_memory",
+        "OUT_OF_MEMORY",
     ),
-    Poison("poison_exit.py", "import os\nos._exit(3)\n", leave, "exited", exit_code=3),
+    Poison("poison_exit.py", "import os\nos._exit(3)\n", leave, "EXITED", exit_code=3),
 )

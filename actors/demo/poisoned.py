@@ -46,6 +46,6 @@ def administer(session: Session, poison: Poison, root: str) -> PoisonDeath:
 
 
 def _account(poison: Poison, certificate: Certificate) -> PoisonDeath:
-    found = (certificate.verdict.value, certificate.signal, certificate.exit_code)
+    found = (certificate.verdict.name, certificate.signal, certificate.exit_code)
     wanted = (poison.verdict, poison.signal or certificate.signal, poison.exit_code or certificate.exit_code)
     return PoisonDeath(poison.path, certificate, as_expected=found == wanted)

@@ -36,7 +36,7 @@ class Progress:
         """Show *moment*, now or, without redrawing, when it is time for another line."""
         if self._redraw:
             width = shutil.get_terminal_size().columns - 1
-            self._write("\r\x1b[2K" + self._style.text(line(moment))[:width])
+            self._write("\r\x1b[2K" + self._style.text(_bar(moment) + line(moment))[:width])
             self._drawn = True
         elif moment.seconds >= self._next or moment.draining > self._draining:
             self._draining = moment.draining
@@ -65,14 +65,18 @@ class Progress:
 
 
 def line(moment: Moment) -> str:
-    """Return *moment* as one line: a bar, files, files/s, workers, deaths, restarts."""
-    share = moment.done / moment.files if moment.files else 1.0
-    filled = round(_BAR * share)
+    """Return *moment* in words: files, files/s, workers, deaths, restarts."""
     rate = moment.done / moment.seconds if moment.seconds > 0 else 0.0
     status = moment.status
     up = sum(worker.pid is not None for worker in status.workers)
     return (
-        f"{'█' * filled}{'░' * (_BAR - filled)} {share:4.0%}  {moment.done}/{moment.files} files  {rate:.0f}/s  "
-        f"{up}/{status.target} workers  {status.deaths} deaths  {status.restarts} restarts"
+        f"{moment.done}/{moment.files} files  {rate:.0f}/s  {up}/{status.target} workers  "
+        f"{status.deaths} deaths  {status.restarts} restarts"
         + ("  draining: Ctrl-C once more ends it at once" if moment.draining else "")
     )
+
+
+def _bar(moment: Moment) -> str:
+    share = moment.done / moment.files if moment.files else 1.0
+    filled = int(_BAR * share)
+    return f"{'█' * filled}{'░' * (_BAR - filled)} {int(100 * share):3}%  "

@@ -6,13 +6,10 @@ of JSON that says how it ended. Its start, deadline and end are in ``compare``.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import operator
 import os
 import resource
-import select
-import signal
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -31,8 +28,8 @@ _FUNCTIONS = {"add_file": add_file, "fall": fall, **{poison.path: poison.functio
 
 def main() -> None:
     """Do what stdin says."""
+    # With the order comes the certainty that the kernel ends our process group when the one who asked is gone.
     order = json.loads(sys.stdin.readline())
-    _die_with_the_one_who_asked()
     with os.fdopen(order["results"], "w", encoding="utf-8") as results:
         for line in work(order):
             print(line, file=results, flush=True)
@@ -43,9 +40,9 @@ def work(order: Mapping[str, Any]) -> Iterable[str]:
     names, sessions, roots, paths = zip(*order["tasks"], strict=True)
     began = time.monotonic()
     with ProcessPoolExecutor(order["workers"], initializer=limit_memory, initargs=(order["memory"],)) as pool:
-        results = pool.map(operator.call, [_FUNCTIONS[name] for name in names], sessions, roots, paths)
         try:
-            for _ in results:
+            # It can break while map() still hands the tasks over, so that is inside, too.
+            for _ in pool.map(operator.call, [_FUNCTIONS[name] for name in names], sessions, roots, paths):
                 yield ""
             ended = "done"
         except BrokenProcessPool as error:
@@ -59,16 +56,6 @@ def limit_memory(memory: int | None) -> None:
     """Set the address space of this process to *memory* bytes, as the workers of the other side have it."""
     if memory is not None:
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-
-
-def _die_with_the_one_who_asked() -> None:
-    """Have the kernel kill our process group when the other end of stdin is closed, however that comes about."""
-    fcntl.fcntl(0, fcntl.F_SETOWN, -os.getpgrp())
-    fcntl.fcntl(0, fcntl.F_SETSIG, signal.SIGKILL)
-    fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_ASYNC)
-    # It may have been closed before; the order was one line, so whatever can be read now is that end.
-    if select.select([0], [], [], 0)[0]:
-        os.killpg(0, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ class SessionRun:
         self._in_table: list[str] = []  #: acknowledged by the present worker
         self._acknowledged: set[str] = set()  #: by any
         self._given_up: list[FileError] = []
-        self._blame: dict[str, int] = {}  #: attempts that failed, by file
+        self._failures: dict[str, int] = {}  #: by file
         self._struck: set[str] = set()
         self._kills: list[Kill] = []
         self._deaths: list[Death] = []
@@ -111,16 +111,15 @@ class SessionRun:
                 self._do(path)
             except SessionLost as error:
                 self._move(error, None)
-                continue
-            except (WorkerDied, CallDeadline) as error:
+            except WorkerDied as error:
                 self._move(error, path)
-                if not self._to_blame(path, error):
-                    continue
-                self._give_up(path, error.certificate.headline())
+                if error.started and not _from_outside(error.certificate):
+                    self._suspect(path, error.certificate.headline())
+            except CallDeadline as error:
+                self._move(error, path)
+                self._suspect(path, error.certificate.headline())
             except CallExpired as error:
-                if not self._to_blame(path, error):
-                    continue
-                self._give_up(path, one_line(error))
+                self._suspect(path, one_line(error))
             else:
                 self._todo.popleft()
                 self._in_table.append(path)
@@ -167,17 +166,13 @@ class SessionRun:
         self._todo.extendleft(reversed(self._in_table))
         self._in_table.clear()
 
-    def _to_blame(self, path: str, error: WorkerDied | CallDeadline | CallExpired) -> bool:
-        """Return whether *path* has failed once too often. A death that came from outside is not its fault."""
-        if isinstance(error, WorkerDied) and (not error.started or _from_outside(error.certificate)):
-            return False
-        self._blame[path] = self._blame.get(path, 0) + 1
-        return self._blame[path] >= ATTEMPTS
-
-    def _give_up(self, path: str, why: str) -> None:
-        self._todo.remove(path)
-        self._given_up.append(FileError(path, f"given up after {ATTEMPTS} attempts: {why}"))
-        self._done()
+    def _suspect(self, path: str, why: str) -> None:
+        """Count a failure that is the fault of *path*, and give it up if that was once too often."""
+        self._failures[path] = self._failures.get(path, 0) + 1
+        if self._failures[path] == ATTEMPTS:
+            self._todo.remove(path)
+            self._given_up.append(FileError(path, f"given up after {ATTEMPTS} attempts: {why}"))
+            self._done()
 
 
 def _had_begun(error: SessionLost | WorkerDied | CallDeadline) -> bool:

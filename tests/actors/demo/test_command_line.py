@@ -1,0 +1,102 @@
+"""What the command line takes and refuses; what the summary and the progress look like."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from actors.demo.options import parse
+from actors.demo.style import Style
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--workers", "0"), "at least 1"),
+        (("--workers", "two"), "at least 1"),
+        (("--chaos", "1.5"), "from 0 to 1"),
+        (("--chaos", "-0.1"), "from 0 to 1"),
+        (("--chaos", "nan"), "from 0 to 1"),
+        (("--memory", "16"), "at least 256"),
+        (("--deadline", "0"), "more than 0"),
+        (("--log", "loud"), "choose from"),
+        (("--verfy",), "unrecognized"),
+        (("one", "two"), "unrecognized"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], said: str
+) -> None:
+    """What was given, what was expected; no usage text, no traceback, and nothing on stdout."""
+    with pytest.raises(SystemExit) as refused:
+        parse(arguments, 2)
+
+    out, err = capsys.readouterr()
+    assert refused.value.code == 2
+    assert out == ""
+    assert err.count("\n") == 1
+    assert said in err
+
+
+def test_the_defaults_are_a_plain_census() -> None:
+    """Nothing is killed, poisoned, compared or verified until asked for."""
+    options = parse([], 7)
+
+    assert (options.path, options.workers, options.chaos, options.affinity) == (None, 7, 0.0, True)
+    assert not any((options.poison, options.compare, options.verify, options.json, options.log))
+
+
+def test_help_tells_of_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is enough to use the program: options, exit codes, Ctrl-C, examples."""
+    with pytest.raises(SystemExit) as ended:
+        parse(["--help"], 2)
+
+    out = capsys.readouterr().out
+    assert ended.value.code == 0
+    for word in ("PATH", "--workers", "--seed", "--chaos", "--poison", "--compare", "--verify", "--json", "--no-color",
+                 "--log", "--memory", "--deadline", "exit codes", "Ctrl-C", "examples"):  # fmt: skip
+        assert word in out
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_colours_are_for_terminals_that_want_them() -> None:
+    """Not for files, not with NO_COLOR, not with --no-color, not for a dumb terminal."""
+    assert Style.of(Terminal(), {}).color
+    assert not Style.of(Terminal(), {"NO_COLOR": "1"}).color
+    assert not Style.of(Terminal(), {"TERM": "dumb"}).color
+    assert not Style.of(Terminal(), {}, color=False).color
+    assert not Style.of(io.StringIO(), {}).color
+    assert Style(color=True).bad("x") == "\x1b[31mx\x1b[0m"
+    assert Style().bad("x") == "x"
+
+
+def test_a_stream_that_cannot_show_it_gets_ascii() -> None:
+    """Lines and ticks become ASCII; a stream that was closed from the start is no error."""
+    latin = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
+
+    assert Style.of(latin, {}) == Style(unicode=False)
+    assert Style.of(None, {}) == Style(unicode=False)
+    assert Style(unicode=False).text("└─ ✓ 1\u202f000") == "`- + 1 000"
+    assert Style().text("└─ ✓") == "└─ ✓"
+
+
+def test_a_name_that_ends_in_no_work_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No such path and no .py files are bad input too: one line, exit code 2, before anything is started."""
+    from actors.demo.cli import main
+
+    for path in (tmp_path / "nowhere", tmp_path):
+        assert main([str(path)]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.count("\n") == 1
+        assert str(path) in err
