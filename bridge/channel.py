@@ -1,0 +1,259 @@
+"""The data channel: one call at a time, in its caller's own thread, with no thread between.
+
+Which caller may use it is not decided here (the pool's desk leases it out); how an interpreter is launched and ends is
+in `interpreter_process`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+from collections.abc import Callable
+from typing import Any, Final, Protocol, final
+
+import attrs
+import zmq
+
+from bridge.certificate import CallRecord, Certificate, Verdict
+from bridge.errors import CallDeadline, ChannelUnavailable, ProtocolError, WorkerDied
+from bridge.payload import EncodedCall, decode_result, error_of
+from bridge.protocol import Conversation, State
+from bridge.wire import exchange
+from bridge.wire.board import Board
+from bridge.wire.frames import Fault, Kind, WireError
+from supervision.clock import Clock
+
+__all__ = ["DataChannel", "Incarnation", "Progress", "Socket", "receive", "send"]
+
+Socket = zmq.Socket[bytes]
+
+#: Seconds for an answer that was handed to ZeroMQ before its sender died to come out at this end.
+_LAST_ANSWER: Final = 0.25
+#: Seconds for a death to be confirmed; after that the caller gets what is known.
+_CONFIRMATION: Final = 5.0
+#: The longest single poll, in milliseconds; a longer wait polls again.
+_LONGEST_POLL: Final = 3_600_000
+
+
+@final
+@attrs.frozen
+class Progress:
+    """What a running call reports with ``bridge.interpreter.report``."""
+
+    worker: str
+    incarnation: int
+    pid: int
+    n: float
+    total: float | None
+    note: str
+
+
+class Incarnation(Protocol):
+    """What a channel needs of the interpreter that it belongs to."""
+
+    @property
+    def worker(self) -> str: ...
+    @property
+    def incarnation(self) -> int: ...
+    @property
+    def pid(self) -> int: ...
+
+    def kill(self, why: str, verdict: Verdict = ...) -> None:
+        """Kill the whole group; never blocks."""
+
+    def account(self, timeout: float) -> Certificate:
+        """Return the certificate, or what is known after *timeout* seconds."""
+
+
+def send(socket: Socket, kind: Kind, incarnation: int, call_id: int, body: Any = ()) -> bool:
+    """Queue one message; never blocks. Returns whether there was a peer and room."""
+    try:
+        exchange.send(socket, kind, incarnation, call_id, body)
+    except zmq.Again:
+        return False
+    return True
+
+
+def receive(socket: Socket) -> exchange.Message | None:
+    """Take one message, or None if there is none; never blocks.
+
+    Raises:
+        ProtocolError: If it is not well formed.
+    """
+    try:
+        return exchange.receive(socket)
+    except zmq.Again:
+        return None
+    except WireError as error:
+        raise ProtocolError(error.fault, error.detail) from None
+
+
+@final
+class DataChannel:
+    """The host's end of one incarnation's data channel.
+
+    Until ``open`` only the hub's thread touches the socket, from then on only the thread that is inside ``call``.
+    """
+
+    def __init__(
+        self,
+        owner: Incarnation,
+        socket: Socket,
+        conversation: Conversation,
+        pidfd: int,
+        board: Board,
+        clock: Clock,
+    ) -> None:
+        self.socket = socket
+        self.clean = True  #: whether nothing of a call is left in it; written by the thread inside ``call``
+        self._owner = owner
+        self._conversation = conversation  # replaced by the hub's thread at open, and by close
+        self._board = board
+        self._clock = clock
+        self._lease = threading.Lock()  # held by the thread inside ``call``, and for ever after close
+        self._poller = zmq.Poller()
+        self._poller.register(socket, zmq.POLLIN)
+        self._poller.register(pidfd, zmq.POLLIN)
+        self._last_id = 0  # written under the lease, as is the next
+        self._running: tuple[int, str, float] | None = None  # id, label, when it was sent
+
+    def open(self, conversation: Conversation) -> None:
+        """Hand the socket over: the handshake is complete. On the hub's thread."""
+        self._conversation = conversation
+
+    def running(self) -> CallRecord | None:
+        """Return the call that is in the interpreter; None also once its answer is on its way. From any thread."""
+        running = self._running
+        if running is None or self._board.finished >= running[0]:
+            return None
+        return CallRecord(running[0], running[1], self._clock.now() - running[2])
+
+    def call(
+        self, request: EncodedCall, *, timeout: float, on_progress: Callable[[Progress], None] | None = None
+    ) -> Any:
+        """Run *request* in the interpreter and return what it returned. Blocks the calling thread.
+
+        When it leaves in any way but with the call's answer, ``clean`` is False, and the interpreter must be killed:
+        the answer may still come.
+
+        Args:
+            request: From ``encode_call``.
+            timeout: Seconds from now until the answer is here; the interpreter is killed after that. math.inf: no limit.
+            on_progress: Called in this thread with each report of the call; what it raises leaves this method.
+
+        Raises:
+            CallDeadline: The call overran; the interpreter is dead.
+            WorkerDied: The interpreter died before it answered; ``started`` says whether the call had begun.
+            ChannelUnavailable: Another call holds the channel, or it is not open; nothing was sent.
+            ProtocolError: The interpreter broke the protocol and was killed for it.
+            NotPicklable: The arguments, or the result, could not be rebuilt on the other side.
+            RemoteError: The function raised something that cannot be raised here.
+            Exception: Whatever else the function raised, with the worker's traceback as its cause.
+        """
+        if not self._lease.acquire(blocking=False):
+            raise self._unavailable("another call holds it")
+        try:
+            if self._conversation.state is not State.OPEN:
+                raise self._unavailable(f"it is {self._conversation.state.value}")
+            self.clean = False
+            self._last_id = call_id = self._last_id + 1
+            now = self._clock.now()
+            self._running = (call_id, request.label, now)
+            # Without a peer there is no room either: then the interpreter is dying, and the poll tells.
+            send(self.socket, Kind.CALL, self._owner.incarnation, call_id, request.frames)
+            header, body = self._await_answer(call_id, now, timeout, on_progress)
+            self.clean = True
+        except ProtocolError as error:
+            self._owner.kill(str(error), Verdict.PROTOCOL)
+            raise
+        finally:
+            self._running = None
+            self._lease.release()
+        if header.kind is Kind.RESULT:
+            return decode_result(request.label, body)
+        raise error_of(request.label, body)
+
+    def close(self, timeout: float) -> bool:
+        """Close the socket once no call holds it; blocks at most *timeout* seconds. Idempotent.
+
+        Returns:
+            Whether it is closed.
+        """
+        if self._conversation.state is State.CLOSED:
+            return True
+        if not self._clock.acquire(self._lease, timeout):
+            return False
+        self._conversation = self._conversation.close()
+        self.socket.close(linger=0)
+        self._lease.release()
+        return True
+
+    def _unavailable(self, reason: str) -> Exception:
+        """Return why no call can run: of a dead interpreter its death, which is what the caller can act on."""
+        certificate = self._owner.account(0.0) if self._conversation.state is State.CLOSED else None
+        if certificate is not None:
+            return WorkerDied(certificate, started=False)
+        return ChannelUnavailable(self._owner.worker, reason)
+
+    def _await_answer(
+        self, call_id: int, since: float, timeout: float, on_progress: Callable[[Progress], None] | None
+    ) -> exchange.Message:
+        left = timeout
+        while True:
+            ready = self._poller.poll(
+                min(math.ceil(left * 1000) if left < math.inf else _LONGEST_POLL, _LONGEST_POLL)
+            )
+            if not ready:
+                # What poll waited counts, also on a virtual clock, which stands still meanwhile.
+                if left * 1000 <= _LONGEST_POLL:
+                    raise self._overrun(timeout)
+            elif any(source is self.socket for source, _ in ready):
+                answer = self._take(call_id, on_progress)
+                if answer is not None:
+                    return answer
+            else:
+                return self._last_answer(call_id, on_progress)
+            left = max(0.0, since + timeout - self._clock.now())
+
+    def _take(self, call_id: int, on_progress: Callable[[Progress], None] | None) -> exchange.Message | None:
+        """Take one message; return it if it is the answer."""
+        message = receive(self.socket)
+        if message is None or not self._conversation.answers(message[0], call_id):
+            return None
+        if message[0].kind is not Kind.PROGRESS:
+            if not message[1]:
+                raise ProtocolError(Fault.TRUNCATED, f"{message[0].kind.name} without a payload")
+            return message
+        if on_progress is not None:
+            on_progress(self._progress(message[1]))
+        return None
+
+    def _progress(self, body: list[memoryview]) -> Progress:
+        try:
+            n, total, note = json.loads(bytes(body[0]))
+        except (ValueError, TypeError, IndexError) as error:
+            raise ProtocolError(Fault.GARBAGE, f"a progress report that cannot be read ({error!r})") from None
+        return Progress(self._owner.worker, self._owner.incarnation, self._owner.pid, n, total, note)
+
+    def _last_answer(self, call_id: int, on_progress: Callable[[Progress], None] | None) -> exchange.Message:
+        """Return the answer of an interpreter that died after giving it.
+
+        Raises:
+            WorkerDied: If there is none.
+        """
+        # What the board calls finished was handed to the child's ZeroMQ, and may still be on its way through ours.
+        patience = _LAST_ANSWER if self._board.finished >= call_id else 0.0
+        while self.socket.poll(math.ceil(patience * 1000)):
+            answer = self._take(call_id, on_progress)
+            if answer is not None:
+                return answer
+        raise WorkerDied(self._owner.account(_CONFIRMATION), started=self._board.started >= call_id)
+
+    def _overrun(self, timeout: float) -> Exception:
+        self._owner.kill(f"a call overran its deadline of {timeout:g} s", Verdict.DEADLINE)
+        certificate = self._owner.account(_CONFIRMATION)
+        if certificate.verdict is Verdict.DEADLINE:
+            return CallDeadline(timeout, certificate)
+        # It died by itself in the moment of the deadline; that is the better account.
+        return WorkerDied(certificate, started=self._board.started >= self._last_id)

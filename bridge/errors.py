@@ -1,0 +1,207 @@
+"""Every error of this package, typed by what the caller can do next. Pure.
+
+How an interpreter ended is a value, not an error: see `certificate`. All of them pickle by their constructor's
+arguments.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures.process import BrokenProcessPool
+from typing import final
+
+from bridge.certificate import Certificate
+from bridge.wire.frames import Fault
+from supervision.errors import SupervisionError
+
+__all__ = [
+    "BridgeError",
+    "CallDeadline",
+    "ChannelUnavailable",
+    "HubClosed",
+    "InterpreterUnusable",
+    "LaunchFailed",
+    "NoPong",
+    "NotPicklable",
+    "PlatformUnsupported",
+    "ProtocolError",
+    "RemoteError",
+    "RemoteTraceback",
+    "RunDirectoryUnusable",
+    "WorkerDied",
+]
+
+
+class BridgeError(SupervisionError):
+    """The base of every error about interpreter processes."""
+
+
+@final
+class PlatformUnsupported(BridgeError):
+    """This machine cannot run interpreter processes under supervision."""
+
+    def __init__(self, platform: str, reason: str) -> None:
+        super().__init__(platform, reason)
+        self.platform = platform
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"treewarden does not run on {self.platform}: {self.reason}"
+
+
+@final
+class InterpreterUnusable(BridgeError):
+    """The Python that was asked for cannot be a worker; nothing was started."""
+
+    def __init__(self, python: str, found: str, remedy: str) -> None:
+        super().__init__(python, found, remedy)
+        self.python = python
+        self.found = found
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"interpreter {self.python!r} cannot be used: {self.found}. {self.remedy}"
+
+
+@final
+class RunDirectoryUnusable(BridgeError):
+    """No place was found for the sockets; ``tried`` says which were tried and what was wrong with each."""
+
+    def __init__(self, tried: tuple[tuple[str, str], ...]) -> None:
+        super().__init__(tried)
+        self.tried = tried
+
+    def __str__(self) -> str:
+        places = "; ".join(f"{path}: {why}" for path, why in self.tried)
+        return f"no directory for the sockets ({places}). Set XDG_RUNTIME_DIR or TMPDIR to a short, writable directory"
+
+
+@final
+class LaunchFailed(BridgeError):
+    """The process could not be started at all."""
+
+    def __init__(self, worker: str, reason: str) -> None:
+        super().__init__(worker, reason)
+        self.worker = worker
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"no process could be started for {self.worker}: {self.reason}"
+
+
+@final
+class HubClosed(BridgeError):
+    """The hub is not running: not started yet, closed, or its thread failed."""
+
+    def __init__(self, hub: str) -> None:
+        super().__init__(hub)
+        self.hub = hub
+
+    def __str__(self) -> str:
+        return (
+            f"hub {self.hub!r} is not running; start() it first, or make a new one: a closed hub stays closed"
+        )
+
+
+@final
+class ChannelUnavailable(BridgeError):
+    """The channel cannot take a call now: not open yet, already closed, or another call holds it. Nothing was sent."""
+
+    def __init__(self, worker: str, reason: str) -> None:
+        super().__init__(worker, reason)
+        self.worker = worker
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"the channel of {self.worker} takes no call: {self.reason}"
+
+
+@final
+class NoPong(BridgeError, TimeoutError):
+    """A ping was not answered in time; the interpreter may hold the GIL, be stopped, or be dead."""
+
+    def __init__(self, worker: str, timeout: float) -> None:
+        super().__init__(worker, timeout)
+        self.worker = worker
+        self.timeout = timeout
+
+    def __str__(self) -> str:
+        return f"{self.worker} did not answer a ping within {self.timeout:g} s; it may hold the GIL, be stopped or be dead"
+
+
+@final
+class ProtocolError(BridgeError):
+    """The peer broke the protocol; ``fault`` is the class of the fault. Its interpreter is killed."""
+
+    def __init__(self, fault: Fault, detail: str) -> None:
+        super().__init__(fault, detail)
+        self.fault = fault
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"protocol broken ({self.fault.value}): {self.detail}"
+
+
+@final
+class NotPicklable(BridgeError):
+    """Something cannot cross the border between two processes."""
+
+    def __init__(self, what: str, where: str, remedy: str) -> None:
+        super().__init__(what, where, remedy)
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.what} cannot be sent: {self.where}. {self.remedy}"
+
+
+@final
+class RemoteTraceback(Exception):
+    """The traceback in the worker, as text: the cause of an exception that was raised there."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+    def __str__(self) -> str:
+        return f'\n"""\n{self.text.rstrip()}\n"""'
+
+
+@final
+class RemoteError(BridgeError):
+    """The function raised something that cannot be raised here: not picklable, or not an ``Exception``."""
+
+    def __init__(self, type_name: str, description: str, traceback: str) -> None:
+        super().__init__(type_name, description, traceback)
+        self.type_name = type_name
+        self.description = description
+        self.traceback = traceback
+
+    def __str__(self) -> str:
+        return f"the call raised {self.type_name} in the worker: {self.description}"
+
+
+@final
+class WorkerDied(BridgeError, BrokenProcessPool):
+    """The interpreter died under the call; ``started`` says whether the call had begun to run."""
+
+    def __init__(self, certificate: Certificate, started: bool = False) -> None:
+        super().__init__(certificate, started)
+        self.certificate = certificate
+        self.started = started
+
+    def __str__(self) -> str:
+        return self.certificate.as_text()
+
+
+@final
+class CallDeadline(BridgeError, TimeoutError):
+    """The call overran its deadline, and its interpreter was killed for it."""
+
+    def __init__(self, timeout: float, certificate: Certificate) -> None:
+        super().__init__(timeout, certificate)
+        self.timeout = timeout
+        self.certificate = certificate
+
+    def __str__(self) -> str:
+        return f"the call overran its deadline of {self.timeout:g} s. {self.certificate.as_text()}"

@@ -1,0 +1,48 @@
+"""The first thing that a new interpreter runs: limits, signals and paths as it was told, then the loop.
+
+Run as a script, before this package can be imported; so it stands on the standard library alone until the path is set.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import resource
+import select
+import signal
+import sys
+
+__all__: list[str] = []
+
+
+def _boot(spec_fd: int) -> None:
+    with open(spec_fd, "rb") as file:
+        fields = json.loads(file.read().decode("utf-8", "surrogateescape"))
+    lifeline = select.poll()
+    lifeline.register(fields["lifeline_fd"], 0)
+    if lifeline.poll(0):
+        # The service ended before the kernel could be told to kill us for it.
+        os._exit(1)
+    # Inherited from the service, which may ignore or block what a worker's own children, and their ends, depend on.
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    # Ignored by a function, not by SIG_IGN, which programs that a call starts would inherit.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    faulthandler.enable()
+    if fields["memory"] is not None:
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        limit = fields["memory"] if hard == resource.RLIM_INFINITY else min(fields["memory"], hard)
+        resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+    sys.path[:] = fields["path"] if fields["replace_path"] else [*fields["path"], *sys.path]
+    sys.argv[:] = [""]
+
+    from bridge.interpreter.loop import run
+    from bridge.wire.boot_spec import BootSpec
+
+    run(BootSpec(**fields))
+
+
+if __name__ == "__main__":
+    _boot(int(sys.argv[1]))

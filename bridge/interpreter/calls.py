@@ -1,0 +1,94 @@
+"""One call: rebuild it, run it, and turn whatever comes of it into an answer.
+
+Sending the answer is the loop's. What escapes from here ends the interpreter, and only a lack of memory does.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from bridge.interpreter import main_module
+from bridge.wire import codec
+from bridge.wire.boot_spec import BootSpec
+from bridge.wire.frames import Kind
+
+__all__ = ["Answer", "perform"]
+
+
+class Answer(NamedTuple):
+    """What is sent back."""
+
+    kind: Kind
+    body: list[bytes | memoryview]
+
+
+def perform(spec: BootSpec, frames: Sequence[memoryview]) -> Answer:
+    """Run the call in *frames*.
+
+    Raises:
+        MemoryError: If memory ran out while a limit of ours is set; the interpreter must not go on.
+    """
+    stage = "arguments"
+    try:
+        if codec.mentions(frames, codec.MAIN):
+            main_module.load(spec)
+        function, args, kwargs = codec.loads(frames)
+        stage = "call"
+        result = function(*args, **kwargs)
+        stage = "result"
+        return Answer(Kind.RESULT, _dumps(result))
+    except (
+        BaseException
+    ) as error:  # SystemExit and KeyboardInterrupt, too: a call cannot end its worker by raising
+        if isinstance(error, MemoryError) and spec.memory is not None:
+            raise
+        return _error(stage, error)
+
+
+def _dumps(value: object) -> list[bytes | memoryview]:
+    try:
+        return codec.dumps(value)
+    except Exception:
+        # What came by value, from a session without a file, goes back by value.
+        cloudpickle = sys.modules.get("cloudpickle")
+        if cloudpickle is None:
+            raise
+        dump: Callable[..., bytes] = cloudpickle.dumps
+        return codec.dumps(value, dump)
+
+
+def _error(stage: str, error: BaseException) -> Answer:
+    told: dict[str, Any] = {
+        "stage": stage,
+        "type": f"{type(error).__module__}.{type(error).__qualname__}",
+        "text": _text(error),
+        "traceback": _traceback(error),
+    }
+    body: list[bytes | memoryview] = [json.dumps(told).encode()]
+    # Only what the call itself raised is raised again over there.
+    if stage == "call" and isinstance(error, Exception):
+        try:
+            body += _dumps(error)
+        except Exception:  # its description must do
+            pass
+    return Answer(Kind.ERROR, body)
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as broken:
+        return f"<its text cannot be made: {type(broken).__name__}>"
+
+
+def _traceback(error: BaseException) -> str:
+    # The first frame is ours.
+    trace = error.__traceback__.tb_next if error.__traceback__ is not None else None
+    try:
+        return "".join(traceback.format_exception(type(error), error, trace))
+    except Exception as broken:
+        return f"<the traceback cannot be made: {type(broken).__name__}>"

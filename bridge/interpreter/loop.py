@@ -1,0 +1,93 @@
+"""The child's main thread: take a call, run it, answer, until asked to stop.
+
+What a call is, is in `calls`; everything that must go on while one runs is in `side`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any, Final
+
+import zmq
+
+from bridge.interpreter import calls, reporting
+from bridge.interpreter.side import Side
+from bridge.wire import exchange
+from bridge.wire.board import Board
+from bridge.wire.boot_spec import BootSpec
+from bridge.wire.frames import VERSION, Kind
+
+__all__ = ["OUT_OF_MEMORY", "run"]
+
+#: Exit code of an interpreter that reached its memory limit; the board says so too.
+OUT_OF_MEMORY: Final = 78
+#: Seconds for the side thread to end, which has nothing to wait for.
+_END: Final = 1.0
+#: Milliseconds for the last answer to leave at an orderly end.
+_LINGER: Final = 1000
+
+
+def run(spec: BootSpec) -> None:
+    """Serve calls until the host asks for the end."""
+    board = Board(spec.board_fd)
+    os.close(spec.board_fd)
+    context: Any = zmq.Context()
+    stop_fd = os.eventfd(0, os.EFD_CLOEXEC)
+    hello = _hello(spec)
+    side = Side(context, spec, stop_fd, hello)
+    side.start()
+    data = context.socket(zmq.DEALER)
+    data.linger = _LINGER
+    data.reconnect_ivl = -1
+    data.connect(spec.data)
+    exchange.send(data, Kind.HELLO, spec.incarnation, 0, [hello], block=True)
+    poller = zmq.Poller()
+    poller.register(data, zmq.POLLIN)
+    poller.register(stop_fd, zmq.POLLIN)
+    try:
+        while True:
+            ready = poller.poll()
+            if any(source == stop_fd for source, _ in ready):
+                break
+            _serve(spec, board, data)
+    except MemoryError:
+        board.set_out_of_memory()
+        # Nothing that needs memory can be relied on any more, a clean end included.
+        os._exit(OUT_OF_MEMORY)
+    side.end(_END)
+    data.close()
+    context.term()
+
+
+def _serve(spec: BootSpec, board: Board, data: Any) -> None:
+    """Run one call; what it returns or raises is answered, what it holds is gone at the end."""
+    header, body = exchange.receive(data)
+    call_id = header.call_id
+
+    def send_report(report: bytes) -> None:
+        exchange.send(data, Kind.PROGRESS, spec.incarnation, call_id, [report], block=True)
+
+    reporting.lend(send_report)
+    board.started = call_id
+    try:
+        answer = calls.perform(spec, body)
+    finally:
+        reporting.take_back()
+    exchange.send(data, answer.kind, spec.incarnation, call_id, answer.body, block=True)
+    board.finished = call_id
+
+
+def _hello(spec: BootSpec) -> bytes:
+    return json.dumps(
+        {
+            "worker": spec.worker,
+            "incarnation": spec.incarnation,
+            "nonce": spec.nonce,
+            "pid": os.getpid(),
+            "protocol": VERSION,
+            "python": sys.version.split()[0],
+            "pyzmq": zmq.__version__,
+        }
+    ).encode()

@@ -1,0 +1,455 @@
+"""One incarnation of one interpreter process, seen from the service: launch, handshake, kill, death, burial.
+
+Who restarts it is not here (`actors`); how calls reach it is in `channel`, what its death is called in `certificate`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import math
+import os
+import secrets
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from typing import Final, final
+
+from bridge.certificate import Cause, Certificate, ExitStatus, Phase, Verdict, verdict_of
+from bridge.channel import DataChannel, Socket, receive, send
+from bridge.errors import HubClosed, LaunchFailed, NoPong, ProtocolError
+from bridge.events import InterpreterDied, InterpreterReady, OutputLine
+from bridge.hub import Hub
+from bridge.launchers.process import Identity, Spawned, spawn
+from bridge.options import InterpreterOptions
+from bridge.output import OutputTail
+from bridge.probe import check_interpreter
+from bridge.process_group import ProcessGroup, wait_readable
+from bridge.protocol import Conversation, Hello, Line, State
+from bridge.wire.frames import Fault, Header, Kind
+from supervision.events import Event
+
+__all__ = ["Interpreter"]
+
+#: Bytes that are read from a pipe at once; one interpreter's flood does not keep the others waiting.
+_CHUNK: Final = 64 * 1024
+#: Reads from a dead process's pipe; a grandchild that lives on might write for ever.
+_LAST_CHUNKS: Final = 32
+#: Parts of a stop's timeout until SIGTERM, and until SIGKILL.
+_ASK, _TERMINATE = 0.6, 0.8
+
+
+@final
+class Interpreter:
+    """A process of its own, its two channels, its output and its end. Made by ``launch``."""
+
+    @classmethod
+    def launch(
+        cls,
+        hub: Hub,
+        options: InterpreterOptions,
+        *,
+        worker: str,
+        incarnation: int,
+        listener: Callable[[Event], None],
+    ) -> Interpreter:
+        """Start a process. Blocks for the exec (and, of a foreign Python, for its first probe), not for the handshake.
+
+        Args:
+            hub: Watches it.
+            options: Which Python, and what it is given.
+            worker: Its name, in everything that is said about it.
+            incarnation: Unique among those of this name.
+            listener: Told of ``InterpreterReady``, ``InterpreterDied`` and each ``OutputLine``, on the hub's thread; must
+                not block. What it raises ends this interpreter.
+
+        Raises:
+            InterpreterUnusable: The Python cannot be a worker; nothing was started.
+            LaunchFailed: The process could not be started; nothing of it is left.
+            HubClosed: The hub does not run.
+        """
+        _refuse_unguarded_main(worker)
+        python = check_interpreter(options)
+        number = hub.admit()
+        nonce = secrets.token_hex(16)
+        with contextlib.ExitStack() as undo:
+            undo.callback(hub.run.remove_entry, number)
+            sockets: dict[Line, Socket] = {}
+            for line, letter in ((Line.DATA, "d"), (Line.CONTROL, "c")):
+                sockets[line] = hub.bind(hub.run.socket(number, letter))
+                undo.callback(sockets[line].close, linger=0)
+            identity = Identity(
+                worker=worker,
+                incarnation=incarnation,
+                nonce=nonce,
+                mark=hub.run.mark(number),
+                data=f"ipc://{hub.run.socket(number, 'd')}",
+                control=f"ipc://{hub.run.socket(number, 'c')}",
+                library=str(hub.run.library),
+            )
+            spawned = spawn(python, options, identity)
+            undo.pop_all()
+        self = cls(hub, number, identity, spawned, sockets, listener)
+        try:
+            hub.run.add_entry(number, worker=worker, incarnation=incarnation, pid=self.pid)
+        except OSError as error:
+            self._abandon()
+            raise LaunchFailed(worker, f"its entry cannot be written: {error}") from error
+        if not hub.enter(number, self, self._attach):
+            self._abandon()
+            raise HubClosed(hub.name)
+        if options.has_start_deadline:
+            self._start_deadline = hub.clock.call_at(
+                self._born + options.start_timeout, lambda: self._start_overdue(options.start_timeout)
+            )
+            if self._ready or self._dead.is_set():
+                self._start_deadline.cancel()
+        return self
+
+    def __init__(
+        self, hub: Hub, number: int, identity: Identity, spawned: Spawned, sockets: dict[Line, Socket],
+        listener: Callable[[Event], None],
+    ) -> None:  # fmt: skip
+        self._hub = hub
+        self._number = number
+        self._identity = identity
+        self._listener = listener
+        self._group = ProcessGroup(spawned.popen, spawned.pidfd, identity.mark)
+        self._lifeline = spawned.lifeline
+        self._board = spawned.board
+        self._born = hub.clock.now()
+        self._control = sockets[Line.CONTROL]
+        self._outputs = dict(spawned.outputs)  # read and closed on the hub's thread, as is the next
+        self._tail = OutputTail()
+        self._conversations = {
+            line: Conversation(
+                line=line, incarnation=identity.incarnation, nonce=identity.nonce, pid=self.pid
+            )
+            for line in Line
+        }
+        self.channel = DataChannel(
+            self, sockets[Line.DATA], self._conversations[Line.DATA], spawned.pidfd, spawned.board, hub.clock
+        )
+        self._start_deadline = hub.clock.call_at(math.inf, lambda: None)
+        self._ready = False  # written on the hub's thread
+        self._pings: dict[int, threading.Event] = {}
+        self._ping_ids = itertools.count(1)
+        self._lock = threading.Lock()  # guards the cause and the writing of the certificate
+        self._cause: Cause | None = None  # why we signalled it; the first one stays
+        self._certificate: Certificate | None = None
+        self._detail = ""
+        self._dead = threading.Event()
+        self._burial = threading.Lock()
+        self._buried = False
+
+    @property
+    def worker(self) -> str:
+        """The name of the worker that it serves."""
+        return self._identity.worker
+
+    @property
+    def incarnation(self) -> int:
+        """Which life of the worker this is."""
+        return self._identity.incarnation
+
+    @property
+    def pid(self) -> int:
+        """Its process id; also that of its session and its group."""
+        return self._group.pid
+
+    # Its end.
+
+    def kill(self, why: str, verdict: Verdict = Verdict.KILLED_BY_US) -> None:
+        """Send SIGKILL to the whole group. Never blocks, from any thread; the first cause stays.
+
+        Does nothing once it is dead.
+        """
+        with self._lock:
+            # Looked at here, since the hub may not have heard of a death that others caused.
+            if self._certificate is not None or self._group.is_dead():
+                return
+            if self._cause is None or self._cause.verdict is Verdict.STOPPED:
+                self._cause = Cause(why, verdict)
+        self._group.signal(signal.SIGKILL)
+
+    def stop(self, why: str, timeout: float) -> Certificate | None:
+        """Ask it to end after the running call; then send SIGTERM, then SIGKILL, all within *timeout*. Blocks.
+
+        Args:
+            why: For the certificate.
+            timeout: Seconds for all of it. 0 asks and does not wait; math.inf waits for ever and does not kill.
+
+        Returns:
+            How it ended; None if it has not.
+        """
+        with self._lock:
+            if self._certificate is None and self._cause is None:
+                self._cause = Cause(why, Verdict.STOPPED)
+        self._hub.run_there(self._ask_to_stop, timeout * _ASK)
+        if timeout <= 0 or self._wait_dead(timeout * _ASK):
+            return self._certificate
+        with self._lock:
+            if self._cause is not None and self._cause.verdict is Verdict.STOPPED:
+                self._cause = Cause(f"{why}; it did not end when asked")
+        self._group.signal(signal.SIGTERM)
+        if not self._wait_dead(timeout * (_TERMINATE - _ASK)):
+            self._group.signal(signal.SIGKILL)
+            self._wait_dead(timeout * (1 - _TERMINATE))
+        return self._certificate
+
+    def certificate(self, timeout: float) -> Certificate | None:
+        """Wait until its death is known, at most *timeout* seconds; None if it lives. Blocks the calling thread."""
+        if not self._wait_dead(timeout) and self._group.is_dead():
+            self._conclude()
+        return self._certificate
+
+    def account(self, timeout: float) -> Certificate:
+        """Return the certificate, or what is known after *timeout* seconds: a process in the kernel's hands dies late."""
+        certificate = self.certificate(timeout)
+        if certificate is None:
+            with self._lock:
+                certificate = self._write(ExitStatus(), "its death is not confirmed yet")
+        return certificate
+
+    def bury(self, timeout: float) -> bool:
+        """Kill its group, see that every process of it is dead, reap it, and close everything. Blocks. Idempotent.
+
+        Args:
+            timeout: Seconds for all of it.
+
+        Returns:
+            Whether all of that is done. If not (a process in the kernel's hands, a call whose caller is still inside),
+            call it again.
+        """
+        deadline = self._hub.clock.now() + timeout
+
+        def left() -> float:
+            return max(0.0, deadline - self._hub.clock.now())
+
+        if not self._hub.clock.acquire(self._burial, timeout):
+            return False
+        try:
+            if self._buried:
+                return True
+            if not self._group.bury(self._hub.clock, left()):
+                return False
+            if not self._wait_dead(min(left(), 1.0)):
+                self._conclude()
+            if not self.channel.close(left()) or not self._hub.run_there(self._detach, max(1.0, left())):
+                return False
+            self._release()
+            return True
+        finally:
+            self._burial.release()
+
+    def ping(self, timeout: float) -> float:
+        """Return the seconds of a round trip to the child's side thread, which answers while a call runs. Blocks.
+
+        Raises:
+            NoPong: If there is no answer within *timeout* seconds.
+        """
+        number = next(self._ping_ids)
+        self._pings[number] = answered = threading.Event()
+        since = self._hub.clock.now()
+        try:
+            self._hub.run_there(lambda: self._say(Kind.PING, number), timeout)
+            if not answered.wait(timeout):
+                raise NoPong(self.worker, timeout)
+            return self._hub.clock.now() - since
+        finally:
+            del self._pings[number]
+
+    # On the hub's thread.
+
+    def io_failed(self, error: Exception) -> None:
+        """One of its handlers raised: it cannot be served any more, and is killed."""
+        verdict = Verdict.PROTOCOL if isinstance(error, ProtocolError) else Verdict.KILLED_BY_US
+        self._detail = self._detail or f"{type(error).__name__}: {error}"
+        self.kill(self._detail, verdict)
+        # The output is read on: its last lines tell the most, and a full pipe would hold up what still writes.
+        self._unwatch_sockets()
+
+    def hub_failed(self, error: BaseException) -> None:
+        """The hub's thread ends; so does this, told by itself."""
+        if wait_readable(self._group.pidfd, 1.0):
+            self._conclude()
+
+    def _attach(self) -> None:
+        self._hub.watch(self._group.pidfd, self, self._on_exit)
+        for stream, fd in self._outputs.items():
+            self._hub.watch(fd, self, lambda stream=stream: self._on_output(stream))  # type: ignore[misc]
+        self._hub.watch(self._control, self, self._on_control)
+        self._hub.watch(self.channel.socket, self, self._on_hello)
+
+    def _detach(self) -> None:
+        self._unwatch_sockets()
+        self._hub.unwatch(self._group.pidfd)
+        self._control.close(linger=0)
+        for fd in self._outputs.values():
+            self._hub.unwatch(fd)
+            os.close(fd)
+        self._outputs.clear()
+
+    def _unwatch_sockets(self) -> None:
+        self._hub.unwatch(self._control)
+        self._hub.unwatch(self.channel.socket)
+
+    def _on_hello(self) -> None:
+        message = receive(self.channel.socket)
+        if message is not None:
+            self._greet(Line.DATA, *message)
+
+    def _on_control(self) -> None:
+        while (message := receive(self._control)) is not None:
+            header, body = message
+            if self._conversations[Line.CONTROL].state is State.AWAITING_HELLO:
+                self._greet(Line.CONTROL, header, body)
+                continue
+            self._conversations[Line.CONTROL].check(header)
+            if (answered := self._pings.get(header.call_id)) is not None:
+                answered.set()
+
+    def _greet(self, line: Line, header: Header, body: list[memoryview]) -> None:
+        try:
+            conversation = self._conversations[line]
+            conversation.check(header)
+            if not body:
+                raise ProtocolError(Fault.TRUNCATED, "a hello without a payload")
+            hello = Hello.parse(bytes(body[0]))
+            self._conversations[line] = conversation.greet(header, hello)
+        except ProtocolError as error:
+            send(self._control, Kind.REFUSED, self.incarnation, 0, [str(error).encode()])
+            raise
+        if line is Line.DATA:
+            # From now on it is the lease holder's.
+            self._hub.unwatch(self.channel.socket)
+        if all(conversation.state is State.OPEN for conversation in self._conversations.values()):
+            self._start_deadline.cancel()
+            self._hub.run.hide_sockets(self._number)
+            self.channel.open(self._conversations[Line.DATA])
+            self._ready = True
+            self._listener(
+                InterpreterReady(
+                    worker=self.worker, incarnation=self.incarnation, pid=self.pid, python=hello.python, pyzmq=hello.pyzmq
+                )
+            )  # fmt: skip
+
+    def _on_output(self, stream: str) -> None:
+        try:
+            data = os.read(self._outputs[stream], _CHUNK)
+        except BlockingIOError:
+            return
+        if not data:
+            self._hub.unwatch(self._outputs[stream])
+        self._tell(stream, self._tail.feed(stream, data) if data else self._tail.finish(stream))
+
+    def _on_exit(self) -> None:
+        self._hub.unwatch(self._group.pidfd)
+        self._conclude()
+
+    def _conclude(self) -> None:
+        """Write the certificate, once; on the hub's thread unless that is gone or stuck."""
+        lines = self._drain()
+        with self._lock:
+            if self._certificate is not None:
+                return
+            status = self._group.status() or ExitStatus()
+            # What it left behind dies with it; its own zombie keeps the group's number until the burial.
+            self._group.signal(signal.SIGKILL)
+            self._certificate = certificate = self._write(status, self._detail)
+        self._start_deadline.cancel()
+        self._dead.set()
+        for stream, texts in lines:
+            self._tell(stream, texts)
+        self._listener(InterpreterDied(certificate=certificate))
+
+    def _drain(self) -> list[tuple[str, list[str]]]:
+        """Read what is left in the pipes, without waiting for it."""
+        lines: list[tuple[str, list[str]]] = []
+        for stream, fd in self._outputs.items():
+            with contextlib.suppress(BlockingIOError):
+                for _ in range(_LAST_CHUNKS):
+                    data = os.read(fd, _CHUNK)
+                    if not data:
+                        break
+                    lines.append((stream, self._tail.feed(stream, data)))
+            lines.append((stream, self._tail.finish(stream)))
+        return lines
+
+    def _write(self, status: ExitStatus, detail: str) -> Certificate:
+        """Return the certificate from what is known. Under the lock."""
+        call = self.channel.running()
+        if call is not None:
+            phase = Phase.RUNNING
+        elif not self._ready:
+            phase = Phase.STARTING
+        else:
+            phase = (
+                Phase.IDLE
+                if self._cause is None or self._cause.verdict is not Verdict.STOPPED
+                else Phase.STOPPING
+            )
+        verdict = verdict_of(status, phase=phase, cause=self._cause, out_of_memory=self._board.out_of_memory)
+        return Certificate(
+            worker=self.worker,
+            incarnation=self.incarnation,
+            pid=self.pid,
+            verdict=verdict,
+            phase=phase,
+            exit_code=status.code,
+            signal=status.signal,
+            sent_by_us=self._cause.why if self._cause is not None and verdict.is_ours else None,
+            uptime=self._hub.clock.now() - self._born,
+            call=call,
+            last_output=self._tail.lines(),
+            detail=detail,
+        )
+
+    # From any thread.
+
+    def _tell(self, stream: str, lines: list[str]) -> None:
+        for text in lines:
+            self._listener(
+                OutputLine(worker=self.worker, incarnation=self.incarnation, stream=stream, text=text)
+            )
+
+    def _say(self, kind: Kind, number: int) -> None:
+        """Send on the control channel; on the hub's thread."""
+        if not self._control.closed:
+            send(self._control, kind, self.incarnation, number)
+
+    def _ask_to_stop(self) -> None:
+        self._say(Kind.STOP, 0)
+
+    def _start_overdue(self, timeout: float) -> None:
+        if not self._ready:
+            self.kill(f"no handshake within {timeout:g} s", Verdict.START_TIMEOUT)
+
+    def _wait_dead(self, timeout: float) -> bool:
+        return self._dead.wait(min(timeout, threading.TIMEOUT_MAX))
+
+    def _abandon(self) -> None:
+        """Undo a launch that cannot be completed; nobody else knows of it yet."""
+        self._group.bury(self._hub.clock, 5.0)
+        self.channel.close(0.0)
+        self._detach()
+        self._release()
+
+    def _release(self) -> None:
+        self._lifeline.close()
+        self._group.close()
+        self._board.close()
+        self._hub.run.remove_entry(self._number)
+        self._hub.leave(self._number)
+        self._buried = True
+
+
+def _refuse_unguarded_main(worker: str) -> None:
+    module = sys.modules.get("bridge.interpreter.main_module")
+    if module is not None and module.is_loading():
+        raise LaunchFailed(
+            worker,
+            "this is a worker that loads the service's script to find a function in it, and the script starts workers when"
+            " it is loaded. Guard that part of it by `if __name__ == '__main__':`",
+        )

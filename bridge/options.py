@@ -1,0 +1,100 @@
+"""What an interpreter process may be given: which Python, its paths, environment, limits and start deadline. Pure.
+
+Whether that Python can be used is not checked here (`probe`): that takes a process.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias, final
+
+import attrs
+
+__all__ = ["LEAST_MEMORY", "InterpreterOptions"]
+
+#: Bytes below which no interpreter gets as far as its handshake.
+LEAST_MEMORY: Final = 128 * 1024 * 1024
+
+_Attribute: TypeAlias = "attrs.Attribute[Any]"
+
+
+def _strings(_: Any, attribute: _Attribute, value: Any) -> None:
+    if not all(isinstance(item, str) and "\0" not in item for item in value):
+        raise TypeError(f"{attribute.name}={value!r}: expected strings only, without null characters")
+
+
+def _environment(_: Any, attribute: _Attribute, value: Mapping[str, str]) -> None:
+    _strings(_, attribute, (*value, *value.values()))
+    if bad := [name for name in value if not name or "=" in name]:
+        raise ValueError(f"env: {bad[0]!r} is no name of an environment variable; expected one without '='")
+
+
+def _memory(_: Any, __: _Attribute, value: Any) -> None:
+    if value is None:
+        return
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"memory={value!r}: expected bytes as an int, or None for no limit")
+    if value < LEAST_MEMORY:
+        raise ValueError(
+            f"memory={value}: expected at least {LEAST_MEMORY} bytes, with less no interpreter can start"
+        )
+
+
+def _threads(_: Any, __: _Attribute, value: Any) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"threads={value!r}: expected an int >= 1")
+
+
+def _start_timeout(_: Any, __: _Attribute, value: Any) -> None:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
+        raise ValueError(f"start_timeout={value!r}: expected seconds > 0 (math.inf: no limit)")
+
+
+def _path(value: Any) -> tuple[Any, ...]:
+    if isinstance(value, str):
+        raise TypeError(f"path={value!r}: expected a sequence of directories, not one str")
+    return tuple(value)
+
+
+def _read_only(value: Mapping[str, str]) -> Mapping[str, str]:
+    return MappingProxyType(dict(value))
+
+
+@final
+@attrs.frozen(kw_only=True)
+class InterpreterOptions:
+    """How to launch an interpreter process.
+
+    Args:
+        python: Its executable; a bare name is looked up on PATH. Default: the one that runs the service.
+        path: Directories put before the child's ``sys.path``.
+        env: Environment variables, added to the service's or replacing them.
+        cwd: Its working directory; None: the service's.
+        memory: The most address space it may have, in bytes (RLIMIT_AS); None: no limit.
+        threads: How many threads numeric libraries may start (OMP_NUM_THREADS and its like).
+        start_timeout: Seconds from the launch until its handshake; math.inf: no limit.
+
+    Raises:
+        TypeError: If an option is unknown, or of the wrong type.
+        ValueError: If a value is out of its range.
+    """
+
+    python: str = attrs.field(default=sys.executable, validator=attrs.validators.instance_of(str))
+    path: tuple[str, ...] = attrs.field(default=(), converter=_path, validator=_strings)
+    env: Mapping[str, str] = attrs.field(
+        factory=dict, converter=_read_only, validator=_environment, hash=False
+    )
+    cwd: str | None = attrs.field(
+        default=None, validator=attrs.validators.optional(attrs.validators.instance_of(str))
+    )
+    memory: int | None = attrs.field(default=None, validator=_memory)
+    threads: int = attrs.field(default=1, validator=_threads)
+    start_timeout: float = attrs.field(default=30.0, validator=_start_timeout)
+
+    @property
+    def has_start_deadline(self) -> bool:
+        """Whether a missing handshake ends the start."""
+        return self.start_timeout < math.inf

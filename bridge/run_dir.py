@@ -1,0 +1,194 @@
+"""The run directory: private, short enough for a socket's path, and the registry of a service's processes.
+
+A lock that the service holds says whether it lives. What a dead service left is swept here at the next start; what a
+live one leaves is buried in `process_group`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final, final
+
+from bridge.errors import RunDirectoryUnusable
+from bridge.lifeline import close_private, keep_private
+from bridge.proc import start_time
+from bridge.process_group import kill_all
+from supervision.clock import Clock
+
+__all__ = ["RunDirectory", "candidates", "of_this_process"]
+
+_PREFIX: Final = "treewarden-"
+#: Bytes that a unix socket's path may have.
+_LONGEST: Final = 107
+#: Room for "/12345678.d".
+_SOCKET_NAME: Final = 11
+#: Seconds for what a dead service left to be confirmed dead.
+_SWEEP: Final = 2.0
+
+
+def candidates() -> list[Path]:
+    """Return where a run directory may lie, the best first."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    places = [Path(runtime)] if runtime else []
+    with contextlib.suppress(OSError):  # no usable temporary directory at all: then the others are tried
+        places.append(Path(tempfile.gettempdir()).absolute())
+    places.append(Path("/tmp"))
+    return list(dict.fromkeys(places))
+
+
+def of_this_process() -> list[Path]:
+    """Return the run directories that this process has made and not removed; for leak checks."""
+    return [
+        path for path in _found(candidates()) if _owner(path)[:2] == (os.getpid(), start_time(os.getpid()))
+    ]
+
+
+@final
+class RunDirectory:
+    """A directory of mode 0700 with a lock, an entry for each worker, and the sockets until both ends are connected."""
+
+    def __init__(self, path: Path, run_id: str, lock_fd: int) -> None:
+        self.path = path
+        self.run_id = run_id
+        self._lock_fd = lock_fd
+        self._owner = os.getpid()
+
+    @classmethod
+    def create(cls, clock: Clock, places: Sequence[Path] | None = None) -> RunDirectory:
+        """Sweep what dead services left, then make a new directory in the first place that will do.
+
+        Blocks while leftovers die, at most 2 s for each dead service.
+
+        Raises:
+            RunDirectoryUnusable: If no place will do; the error says what was wrong with each.
+        """
+        places = candidates() if places is None else places
+        for path in _found(places):
+            _sweep(path, clock)
+        tried: list[tuple[str, str]] = []
+        for place in places:
+            run_id = secrets.token_hex(8)
+            path = place / f"{_PREFIX}{run_id[:8]}"
+            length = len(os.fsencode(path)) + _SOCKET_NAME
+            if length > _LONGEST:
+                tried.append(
+                    (str(place), f"too long, a socket there has {length} bytes and {_LONGEST} are allowed")
+                )
+                continue
+            try:
+                return cls._make(path, run_id)
+            except OSError as error:
+                tried.append((str(place), error.strerror or str(error)))
+        raise RunDirectoryUnusable(tuple(tried))
+
+    @classmethod
+    def _make(cls, path: Path, run_id: str) -> RunDirectory:
+        path.mkdir(mode=0o700)
+        lock_fd = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        keep_private(lock_fd)
+        try:
+            # Nobody else can hold it: a sweep leaves alone what has no lock file, or no owner yet.
+            fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            run = cls(path, run_id, lock_fd)
+            owner = {"run_id": run_id, "pid": os.getpid(), "started": start_time(os.getpid())}
+            # Written beside and renamed: a reader sees all of it or nothing.
+            (path / "owner.new").write_text(json.dumps(owner))
+            (path / "owner.new").rename(path / "owner")
+            # Another Python must not see what else lies beside this package.
+            (path / "lib").mkdir()
+            (path / "lib" / "bridge").symlink_to(Path(__file__).resolve().parent)
+        except BaseException:
+            close_private(lock_fd)
+            shutil.rmtree(path, ignore_errors=True)
+            raise
+        return run
+
+    @property
+    def library(self) -> Path:
+        """A directory that holds the package ``bridge`` alone."""
+        return self.path / "lib"
+
+    def mark(self, entry: int) -> str:
+        """Return what the processes of worker *entry* carry in their environment."""
+        return f"{self.run_id}.{entry}"
+
+    def socket(self, entry: int, channel: str) -> Path:
+        """Return the path of a worker's socket; *channel* is one letter."""
+        return self.path / f"{entry}.{channel}"
+
+    def add_entry(self, entry: int, *, worker: str, incarnation: int, pid: int) -> None:
+        """Write down a worker's process."""
+        value = {"worker": worker, "incarnation": incarnation, "pid": pid, "started": start_time(pid)}
+        self._entry(entry).write_text(json.dumps(value))
+
+    def hide_sockets(self, entry: int) -> None:
+        """Take the names of a worker's sockets away: nobody can connect any more, and what is connected stays."""
+        for channel in "dc":
+            self.socket(entry, channel).unlink(missing_ok=True)
+
+    def remove_entry(self, entry: int) -> None:
+        """Forget a worker. Idempotent."""
+        self.hide_sockets(entry)
+        self._entry(entry).unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Remove the directory and give up its lock. Idempotent; does nothing in a forked copy of the service."""
+        if os.getpid() == self._owner:
+            shutil.rmtree(self.path, ignore_errors=True)
+            close_private(self._lock_fd)
+
+    def _entry(self, entry: int) -> Path:
+        return self.path / f"{entry}.json"
+
+
+def _found(places: Sequence[Path]) -> Iterator[Path]:
+    """Yield the run directories of this user that lie in *places*."""
+    for place in places:
+        try:
+            entries = [path for path in place.iterdir() if path.name.startswith(_PREFIX)]
+        except OSError:
+            continue
+        for path in entries:
+            with contextlib.suppress(OSError):
+                status = path.lstat()
+                if stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid():
+                    yield path
+
+
+def _sweep(path: Path, clock: Clock) -> None:
+    """Kill what the service of *path* left and remove it, if that service is dead."""
+    try:
+        lock_fd = os.open(path / "lock", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        # It is being made right now, or its maker died before the lock: empty then, and rmdir removes nothing else.
+        with contextlib.suppress(OSError):
+            path.rmdir()
+        return
+    try:
+        fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        run_id = _owner(path)[2]
+        # Without an owner its maker is between opening and locking, or died there: it had started nothing.
+        if run_id and kill_all(lambda process: process.mark.partition(".")[0] == run_id, clock, _SWEEP):
+            shutil.rmtree(path, ignore_errors=True)
+    except OSError:
+        pass  # its service lives, or another one sweeps it
+    finally:
+        os.close(lock_fd)
+
+
+def _owner(path: Path) -> tuple[int, int | None, str]:
+    """Return pid, start time and run id of a directory's service; the last is empty if they cannot be read."""
+    try:
+        owner = json.loads((path / "owner").read_text())
+        return int(owner["pid"]), int(owner["started"]), str(owner["run_id"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return 0, None, ""

@@ -1,0 +1,62 @@
+"""One page of memory that host and child share: what the child has begun and ended, exact even after a SIGKILL.
+
+Each word has one writer, the child; the host only reads. No message travels here. A word is written through an
+aligned `memoryview.cast("Q")`, which a reader never sees half written (`struct.pack_into` does not promise that).
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+
+__all__ = ["Board"]
+
+_SIZE = 4096
+_STARTED, _FINISHED, _OUT_OF_MEMORY = range(3)
+
+
+class Board:
+    """The shared page; *fd* is a memfd that both ends map. The descriptor stays the caller's."""
+
+    def __init__(self, fd: int) -> None:
+        self._map = mmap.mmap(fd, _SIZE)
+        self._words = memoryview(self._map).cast("Q")
+
+    @staticmethod
+    def create_fd() -> int:
+        """Return a new memfd of the right size."""
+        fd = os.memfd_create("treewarden-board", os.MFD_CLOEXEC)
+        os.ftruncate(fd, _SIZE)
+        return fd
+
+    @property
+    def started(self) -> int:
+        """The id of the last call that the child began to run; 0 before the first."""
+        return self._words[_STARTED]
+
+    @started.setter
+    def started(self, call_id: int) -> None:
+        self._words[_STARTED] = call_id
+
+    @property
+    def finished(self) -> int:
+        """The id of the last call whose answer the child has handed to its socket; 0 before the first."""
+        return self._words[_FINISHED]
+
+    @finished.setter
+    def finished(self, call_id: int) -> None:
+        self._words[_FINISHED] = call_id
+
+    @property
+    def out_of_memory(self) -> bool:
+        """Whether the child ended itself because its memory limit was reached."""
+        return bool(self._words[_OUT_OF_MEMORY])
+
+    def set_out_of_memory(self) -> None:
+        """Say that the child ends because its memory limit was reached."""
+        self._words[_OUT_OF_MEMORY] = 1
+
+    def close(self) -> None:
+        """Unmap the page."""
+        self._words.release()
+        self._map.close()

@@ -1,0 +1,47 @@
+"""What a new interpreter is told before it can talk: a JSON text in an inherited memfd.
+
+It is not on the command line nor in the environment, where others could read the nonce. Reading it needs the standard
+library only, and nothing of this package but `bridge.wire`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import NamedTuple
+
+__all__ = ["BootSpec"]
+
+
+class BootSpec(NamedTuple):
+    """Everything that the child needs to know; the numbers of descriptors are valid in the child."""
+
+    worker: str
+    incarnation: int
+    nonce: str  #: sent back in the hello: proves that the peer is the process that we started
+    data: str  #: endpoint of the data channel
+    control: str  #: endpoint of the control channel
+    board_fd: int
+    lifeline_fd: int  #: read end of the dead-man's pipe
+    service_fd: int  #: pidfd of the service
+    path: list[str]  #: put before the child's own sys.path, or in its place
+    replace_path: bool
+    memory: int | None  #: RLIMIT_AS in bytes
+    main_name: str | None  #: the service's main module, if it was run with -m
+    main_path: str | None  #: its file, if it was run by file
+
+    def create_fd(self) -> int:
+        """Return a new memfd that holds this value, to be read from its start."""
+        fd = os.memfd_create("treewarden-boot", os.MFD_CLOEXEC)
+        data = json.dumps(self._asdict()).encode("utf-8", "surrogateescape")
+        view = memoryview(data)
+        while view:
+            view = view[os.write(fd, view) :]
+        os.lseek(fd, 0, os.SEEK_SET)
+        return fd
+
+    @classmethod
+    def read(cls, fd: int) -> BootSpec:
+        """Return the value in *fd* and close it."""
+        with open(fd, "rb") as file:
+            return cls(**json.loads(file.read().decode("utf-8", "surrogateescape")))

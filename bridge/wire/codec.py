@@ -1,0 +1,71 @@
+"""Python objects to payload frames and back: pickle protocol 5, big buffers out of band.
+
+Which functions may be sent, and what to say when one cannot, is not here (`bridge.payload`).
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+__all__ = ["MAIN", "OUT_OF_BAND", "REMOTE_MAIN", "dumps", "loads", "mentions"]
+
+MAIN = "__main__"
+REMOTE_MAIN = "__mp_main__"  #: the name under which a child knows the service's main module
+
+#: Buffers of at least this many bytes travel as frames of their own; smaller ones are cheaper inside the pickle.
+OUT_OF_BAND = 32 * 1024
+
+Dump = Callable[..., bytes]
+
+
+def dumps(value: object, dump: Dump = pickle.dumps) -> list[bytes | memoryview]:
+    """Return the frames of *value*: its pickle, then its big buffers, which are not copied.
+
+    Args:
+        value: What to send. Its buffers must not change until the message is out.
+        dump: Does the pickling; takes the arguments of `pickle.dumps`.
+
+    Raises:
+        Exception: Whatever pickling *value* raises.
+    """
+    buffers: list[bytes | memoryview] = []
+
+    def in_band(buffer: pickle.PickleBuffer) -> bool:
+        view = memoryview(buffer)
+        if view.nbytes < OUT_OF_BAND or not (view.c_contiguous or view.f_contiguous):
+            return True
+        buffers.append(buffer.raw())
+        return False
+
+    return [dump(value, protocol=5, buffer_callback=in_band), *buffers]
+
+
+def loads(frames: Sequence[memoryview]) -> Any:
+    """Return the object in *frames*; its out-of-band buffers are the receiver's own and writable.
+
+    Raises:
+        Exception: Whatever unpickling raises.
+    """
+    data = frames[0]
+    # Pickle itself marks those buffers read-only that were so at the sender.
+    buffers = [bytearray(frame) if frame.readonly else frame for frame in frames[1:]]
+    if mentions(frames, REMOTE_MAIN) and REMOTE_MAIN not in sys.modules:
+        return _MainUnpickler(io.BytesIO(data), buffers=buffers).load()
+    return pickle.loads(data, buffers=buffers)
+
+
+def mentions(frames: Sequence[bytes | memoryview], module: str) -> bool:
+    """Return whether the pickle in *frames* may refer to *module* (a string that says so counts too)."""
+    data = frames[0]
+    return module.encode() in (data.tobytes() if isinstance(data, memoryview) else data)
+
+
+class _MainUnpickler(pickle.Unpickler):
+    """Finds in the service's main module what the child pickled as its `__mp_main__`."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        return super().find_class(MAIN if module == REMOTE_MAIN else module, name)

@@ -1,0 +1,150 @@
+"""The header of each message: magic, version, kind, whose it is, how much follows.
+
+What the bytes after the header mean is not here (`codec`), nor which message may come when (`bridge.protocol`).
+"""
+
+from __future__ import annotations
+
+import enum
+import struct
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
+
+__all__ = [
+    "HEADER_SIZE",
+    "LIMITS",
+    "MAX_FRAMES",
+    "VERSION",
+    "Fault",
+    "Header",
+    "Kind",
+    "WireError",
+    "check_body",
+    "pack",
+    "unpack",
+]
+
+VERSION = 1  #: Raised with every change of a header or a payload that an older end would misread.
+MAX_FRAMES = 65_535  #: Out-of-band buffers of one message, its pickle included.
+
+_MAGIC = b"TWdn"
+_HEADER = struct.Struct("!4sHHIQQQ")
+HEADER_SIZE = _HEADER.size
+
+
+class Kind(enum.IntEnum):
+    """What a message is."""
+
+    HELLO = 1  #: child to host, both channels: who I am (JSON)
+    REFUSED = 2  #: host to child, control: the hello was not accepted (text)
+    CALL = 3  #: host to child, data: a pickled call
+    RESULT = 4  #: child to host, data: the pickled result
+    ERROR = 5  #: child to host, data: description (JSON), then the pickled exception if there is one
+    PROGRESS = 6  #: child to host, data: n, total, note (JSON)
+    PING = 7  #: host to child, control
+    PONG = 8  #: child to host, control: answers the ping with the same id
+    STOP = 9  #: host to child, control: end after the running call
+
+
+class Fault(enum.Enum):
+    """In which way a message is wrong."""
+
+    GARBAGE = "garbage"  #: not one of our messages at all
+    TRUNCATED = "truncated"  #: shorter than it says
+    OVERSIZED = "oversized"  #: longer than it says, or than its kind may be
+    VERSION = "version"  #: of another version of the protocol
+    WRONG_ID = "wrong id"  #: of another incarnation, or an answer to a call that was never sent
+    WRONG_NONCE = "wrong nonce"  #: a hello from somebody whom we did not start
+    UNEXPECTED = "unexpected"  #: well formed, but not now or not on this channel
+
+
+_SMALL = 64 * 1024
+_LARGE = 1 << 40
+
+#: The most payload bytes a message of each kind may have.
+LIMITS: Mapping[Kind, int] = MappingProxyType(
+    {kind: _LARGE if kind in (Kind.CALL, Kind.RESULT, Kind.ERROR) else _SMALL for kind in Kind}
+)
+
+_KINDS: Mapping[int, Kind] = MappingProxyType({int(kind): kind for kind in Kind})
+
+
+class WireError(ValueError):
+    """A message that cannot be taken: *fault* is its class, *detail* what was found and what was expected."""
+
+    def __init__(self, fault: Fault, detail: str) -> None:
+        super().__init__(fault, detail)
+        self.fault = fault
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.fault.value}: {self.detail}"
+
+
+class Header(NamedTuple):
+    """The header of one message."""
+
+    kind: Kind
+    incarnation: int
+    call_id: int  #: the call or ping that it belongs to; 0 if none
+    frames: int  #: how many payload frames follow
+    size: int  #: their bytes together
+
+
+def pack(kind: Kind, incarnation: int, call_id: int, body: Sequence[bytes | memoryview]) -> bytes:
+    """Return the header for a message with the payload frames *body*.
+
+    Raises:
+        WireError: If *body* is larger than a message of this kind may be.
+    """
+    size = 0
+    for part in body:
+        size += part.nbytes if isinstance(part, memoryview) else len(part)
+    _check_size(kind, len(body), size)
+    return _HEADER.pack(_MAGIC, VERSION, kind, len(body), incarnation, call_id, size)
+
+
+def unpack(data: bytes | memoryview) -> Header:
+    """Return the header in *data*.
+
+    Raises:
+        WireError: If it is garbage, truncated, of another version or kind, or announces too much.
+    """
+    if len(data) < HEADER_SIZE:
+        fault = Fault.TRUNCATED if bytes(data[:4]) == _MAGIC[: len(data)] and len(data) else Fault.GARBAGE
+        raise WireError(fault, f"a header of {len(data)} bytes, expected {HEADER_SIZE}")
+    if bytes(data[:4]) != _MAGIC:
+        raise WireError(Fault.GARBAGE, f"the message starts with {bytes(data[:4])!r}, expected {_MAGIC!r}")
+    if len(data) > HEADER_SIZE:
+        raise WireError(Fault.OVERSIZED, f"a header of {len(data)} bytes, expected {HEADER_SIZE}")
+    _, version, number, frames, incarnation, call_id, size = _HEADER.unpack(data)
+    if version != VERSION:
+        raise WireError(Fault.VERSION, f"protocol version {version}, expected {VERSION}")
+    kind = _KINDS.get(number)
+    if kind is None:
+        raise WireError(Fault.GARBAGE, f"message kind {number}, expected 1 to {max(_KINDS)}")
+    _check_size(kind, frames, size)
+    return Header(kind, incarnation, call_id, frames, size)
+
+
+def check_body(header: Header, frames: int, size: int) -> None:
+    """Compare what came with what *header* announced.
+
+    Raises:
+        WireError: If there is less (truncated) or more (oversized).
+    """
+    if frames == header.frames and size == header.size:
+        return
+    fault = Fault.TRUNCATED if frames < header.frames or size < header.size else Fault.OVERSIZED
+    raise WireError(
+        fault,
+        f"{header.kind.name} came with {frames} frames, {size} bytes; its header says {header.frames}, {header.size}",
+    )
+
+
+def _check_size(kind: Kind, frames: int, size: int) -> None:
+    if frames > MAX_FRAMES:
+        raise WireError(Fault.OVERSIZED, f"{kind.name} of {frames} frames, at most {MAX_FRAMES} are allowed")
+    if size > LIMITS[kind]:
+        raise WireError(Fault.OVERSIZED, f"{kind.name} of {size} bytes, at most {LIMITS[kind]} are allowed")
