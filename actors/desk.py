@@ -11,9 +11,6 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import final
 
-from bridge.certificate import Certificate
-from bridge.interpreter_process import Interpreter
-
 from actors.affinity import Affinity
 from actors.errors import (
     CallExpired,
@@ -29,6 +26,8 @@ from actors.lease import Lease
 from actors.ledger import Ledger, Outcome, WorkerEnd
 from actors.scheduler import Row, Scheduler, Ticket
 from actors.status import PoolStatus, WorkerStatus
+from bridge.certificate import Certificate
+from bridge.interpreter_process import Interpreter
 from supervision.clock import Clock
 
 __all__ = ["Desk"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bridge.certificate import Certificate
-
 from supervision.errors import SupervisionError
 
 __all__ = [

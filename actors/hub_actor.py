@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, final
 
 import attrs
-from bridge.hub import Hub
 
+from bridge.hub import Hub
 from supervision import Actor, ExitReason, Stop, crashed
 from supervision.errors import NoProcess
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import threading
 from typing import final
 
-from bridge.interpreter_process import Interpreter
-
 from actors.errors import PoolError
 from actors.scheduler import Ticket
+from bridge.interpreter_process import Interpreter
 
 __all__ = ["Lease"]
 

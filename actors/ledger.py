@@ -10,6 +10,7 @@ from collections import deque
 from typing import Final, final
 
 import attrs
+
 from bridge.certificate import Certificate
 
 __all__ = ["Ledger", "Outcome", "WorkerEnd"]

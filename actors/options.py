@@ -7,6 +7,7 @@ import os
 from typing import Any, final
 
 import attrs
+
 from bridge.options import InterpreterOptions
 
 __all__ = ["PoolOptions", "usable_cpus"]

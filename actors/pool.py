@@ -13,11 +13,6 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, cast, final
 
-from bridge.errors import CallDeadline, WorkerDied
-from bridge.payload import encode_call
-from bridge.platform import require_supported
-from bridge.probe import check_interpreter
-
 from actors.desk import Desk
 from actors.errors import PoolNotRunning
 from actors.lease import Lease
@@ -26,6 +21,10 @@ from actors.options import PoolOptions
 from actors.pool_tree import pool_spec
 from actors.session import Session
 from actors.status import PoolStatus
+from bridge.errors import CallDeadline, WorkerDied
+from bridge.payload import encode_call
+from bridge.platform import require_supported
+from bridge.probe import check_interpreter
 from supervision import ChildSpec, Restart, Tree
 
 if TYPE_CHECKING:

@@ -16,16 +16,19 @@ from actors.start_gate import GateDecision, StartGate, is_failed_start
 from supervision import Actor, ChildSpec, Continue, Down, ExitReason, Ref, Stop, shutdown
 from supervision.errors import NoProcess
 from supervision.events import Event
-from supervision.exit_reason import Crashed, is_quiet
+from supervision.exit_reason import Crashed
 from supervision.supervisor import start_child, which_children
 
 __all__ = ["PoolActor"]
 
 _PROBE: Final = "probe"
 _SETTLED: Final = "settled"
+_RECONCILE: Final = "reconcile"
 
 #: Seconds in ``ready`` after which a start has proved itself.
 SETTLED_AFTER: Final = 5.0
+#: Seconds before a worker is tried again that found no bridge.
+NO_BRIDGE_DELAY: Final = 0.2
 
 
 @final
@@ -46,6 +49,7 @@ class PoolActor(Actor):
         self._worker_spec = worker_spec
         self._gate = StartGate()
         self._running: dict[Ref, str] = {}
+        self._ends: dict[str, str] = {}  #: of workers that have no successor yet, by id
         self._probing = False  #: whether a probe's timer runs
         self._answers_seen = desk.answers()
         desk.open(self.clock)
@@ -60,13 +64,14 @@ class PoolActor(Actor):
 
     def handle_info(self, message: Any) -> Stop | None:
         match message:
-            case Down(_, ref, reason) if ref in self._running:
-                del self._running[ref]
-                return self._replace(ref, reason)
+            case Down(_, ref, _) if ref in self._running:
+                return self._replace(self._running.pop(ref), ref)
             case "probe":
                 self._probe()
             case "settled":
                 return self._settled()
+            case "reconcile":
+                return self._reconcile()
         return None
 
     def terminate(self, reason: ExitReason) -> None:
@@ -88,17 +93,18 @@ class PoolActor(Actor):
             "deaths": status.deaths,
         }
 
-    def _replace(self, ref: Ref, reason: ExitReason) -> Stop | None:
+    def _replace(self, id: str, ref: Ref) -> Stop | None:
         end = self._desk.end_of(ref.incarnation)
+        if end is None:
+            # It never had a process: the bridge is down, and its restart will take this actor along.
+            self.send_after(NO_BRIDGE_DELAY, _RECONCILE)
+            return None
         if self._desk.answers() != self._answers_seen:
             self._answers_seen = self._desk.answers()
             self._gate = self._gate.answered()
-        if end is not None and is_failed_start(end.certificate, end.calls):
+        if is_failed_start(end.certificate, end.calls):
             self._gate = self._gate.failed(end.certificate)
-        if end is not None and not is_quiet(reason):
-            self._emit(
-                WorkerReplaced(pool=self._desk.pool, worker=ref.name, cause=end.certificate.headline())
-            )
+        self._ends[id] = end.certificate.headline()
         return self._reconcile()
 
     def _reconcile(self) -> Stop | None:
@@ -123,6 +129,9 @@ class PoolActor(Actor):
         ref = start_child(self._supervisor(), self._worker_spec(id))
         assert ref is not None  # a worker's init does not ignore
         self._watch(id, ref)
+        cause = self._ends.pop(id, None)
+        if cause is not None:
+            self._emit(WorkerReplaced(pool=self._desk.pool, worker=ref.name, cause=cause))
 
     def _probe(self) -> None:
         """The gate is open: start one worker, and look after a while whether it stayed."""

@@ -12,14 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from bridge.options import InterpreterOptions
-
 from actors.desk import Desk
 from actors.hub_actor import HubActor, HubSlot
 from actors.options import PoolOptions
 from actors.pool_actor import PoolActor
 from actors.session_affinity import SessionAffinity
 from actors.worker import Worker
+from bridge.options import InterpreterOptions
 from supervision import (
     AutoShutdown,
     ChildSpec,

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar, final
 
 if TYPE_CHECKING:
-    from bridge.channel import Progress
-
     from actors.pool import Pool
+    from bridge.channel import Progress
 
 __all__ = ["Session"]
 

@@ -10,6 +10,7 @@ import enum
 from typing import Final, final
 
 import attrs
+
 from bridge.certificate import Certificate, Phase, Verdict
 
 __all__ = ["GATE_OPENS_AT", "MAX_PROBES", "GateDecision", "StartGate", "is_failed_start"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import final
 
 import attrs
+
 from bridge.certificate import Certificate
 
 __all__ = ["PoolStatus", "WorkerStatus"]

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, final
 
-from bridge.errors import BridgeError
-from bridge.events import InterpreterDied, InterpreterReady
-from bridge.interpreter_process import Interpreter
-from bridge.options import InterpreterOptions
-
 from actors.desk import Desk
 from actors.hub_actor import HubSlot
+from bridge.certificate import Certificate, Phase, Verdict
+from bridge.errors import BridgeError, InterpreterUnusable, LaunchFailed
+from bridge.events import InterpreterDied, InterpreterReady, OutputLine
+from bridge.interpreter_process import Interpreter
+from bridge.options import InterpreterOptions
 from supervision import Actor, Continue, ExitReason, Stop, crashed
 from supervision.events import Event
 
@@ -48,13 +48,10 @@ class Worker(Actor):
         """Launch the interpreter; blocks this actor's thread for the exec, some milliseconds."""
         try:
             self._interpreter = Interpreter.launch(
-                self._hub.get(),
-                self._options,
-                worker=self._name,
-                incarnation=self._key,
-                listener=self.ref.send,
+                self._hub.get(), self._options, worker=self._name, incarnation=self._key, listener=self._heard
             )
-        except BridgeError as error:
+        except (LaunchFailed, InterpreterUnusable) as error:
+            self._desk.gone(self._key, self._stillborn(error))
             return Stop(crashed(error))
         return None
 
@@ -66,15 +63,15 @@ class Worker(Actor):
                 self._desk.ready(self._key, self._interpreter)
             case InterpreterDied(certificate=certificate):
                 end = Stop(crashed(certificate.headline()))
-        if isinstance(message, Event) and self.context.events.active:
-            self.context.events.emit(message)
+        if isinstance(message, Event):
+            self._emit(message)
         return end
 
     def terminate(self, reason: ExitReason) -> None:
         """Leave no process: ask the interpreter to end, kill its group, confirm, and tell the desk."""
         interpreter = self._interpreter
         if interpreter is None:
-            self._desk.gone(self._key, None)
+            self._desk.gone(self._key, None)  # unless it was told already: there never was a process
             return
         self._desk.retire(self._key)
         interpreter.stop(f"worker ends: {reason}", timeout=_GRACE)
@@ -90,3 +87,24 @@ class Worker(Actor):
     @property
     def _name(self) -> str:
         return self.ref.name
+
+    def _heard(self, event: Event) -> None:
+        """What the interpreter tells, in the hub's thread. Lines of output do not pass the mailbox: they may be many."""
+        if isinstance(event, OutputLine):
+            self._emit(event)
+        else:
+            self.ref.send(event)
+
+    def _emit(self, event: Event) -> None:
+        if self.context.events.active:
+            self.context.events.emit(event)
+
+    def _stillborn(self, error: BridgeError) -> Certificate:
+        return Certificate(
+            worker=self._name,
+            incarnation=self._key,
+            pid=0,
+            verdict=Verdict.START_FAILED,
+            phase=Phase.STARTING,
+            detail=str(error),
+        )

@@ -236,7 +236,8 @@ class Interpreter:
                 return False
             if not self._wait_dead(min(left(), 1.0)):
                 self._conclude()
-            if not self.channel.close(left()) or not self._hub.run_there(self._detach, max(1.0, left())):
+            # First out of the hub's poll, then closed: a closed socket in it would end the hub.
+            if not self._hub.run_there(self._detach, max(1.0, left())) or not self.channel.close(left()):
                 return False
             self._release()
             return True

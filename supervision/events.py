@@ -15,8 +15,8 @@ __all__ = [
     "ActorStarted",
     "ActorStopped",
     "ActorUnstopped",
-    "ChildRestarted",
     "ChildRestartFailed",
+    "ChildRestarted",
     "Event",
     "SupervisorGaveUp",
 ]

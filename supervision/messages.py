@@ -12,7 +12,7 @@ import attrs
 from supervision.exit_reason import ExitReason
 from supervision.ref import Ref
 
-__all__ = ["Continue", "Down", "Exit", "Ignore", "IGNORE", "NOREPLY", "MonitorRef", "NoReply", "Stop"]
+__all__ = ["IGNORE", "NOREPLY", "Continue", "Down", "Exit", "Ignore", "MonitorRef", "NoReply", "Stop"]
 
 
 @final

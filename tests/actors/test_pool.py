@@ -15,18 +15,19 @@ from pathlib import Path
 
 import pool_functions as work
 import pytest
+
+from actors import Pool, PoolError
+from actors.errors import CallExpired, PoolGaveUp, PoolNotRunning, PoolSaturated, SessionLost
 from bridge.certificate import Verdict
 from bridge.channel import Progress
 from bridge.errors import CallDeadline, WorkerDied
 from bridge.options import InterpreterOptions
-
-from actors import Pool, PoolError
-from actors.errors import CallExpired, PoolGaveUp, PoolNotRunning, PoolSaturated, SessionLost
 from supervision import Tree
 
 
 @contextlib.contextmanager
 def a_pool(**options: object) -> Iterator[Pool]:
+    """Run a pool of two workers, or as *options* say."""
     with Pool(**{"workers": 2, "name": "pool", **options}) as pool:
         yield pool
 
@@ -56,7 +57,10 @@ def test_calls_of_many_threads_use_every_worker(no_leaks: None, tmp_path: Path) 
     running = threading.Barrier(3)
 
     def call(pool: Pool, fifo: Path) -> int:
-        return pool.call(work.wait_for_file, str(fifo), on_progress=lambda _: running.wait(timeout=30))
+        def meet(_: Progress) -> None:
+            running.wait(timeout=30)
+
+        return pool.call(work.wait_for_file, str(fifo), on_progress=meet)
 
     with a_pool() as pool, ThreadPoolExecutor(2) as threads:
         calls = [threads.submit(call, pool, fifo) for fifo in fifos]
@@ -292,6 +296,7 @@ def test_forgotten_pool_leaves_nothing_and_exit_does_not_hang(tmp_path: Path, no
 
 
 def wait_until_given_up(pool: Pool) -> PoolGaveUp:
+    """Return the error with which *pool* ends."""
     while True:
         try:
             pool.call(work.pid, timeout=50)

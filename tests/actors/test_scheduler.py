@@ -133,7 +133,6 @@ def test_terminating_worker_gets_no_more_work() -> None:
 class SchedulerMachine(RuleBasedStateMachine):
     """Random histories: no worker has two callers, nobody waits beside a free worker, nobody is forgotten."""
 
-
     def __init__(self) -> None:
         super().__init__()
         self.scheduler = pool()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -12,7 +13,9 @@ pytestmark = pytest.mark.soak
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_census_survives_chaos_and_is_right(seed: int) -> None:
+def test_census_survives_chaos_and_is_right(
+    seed: int, record_property: Callable[[str, object], None]
+) -> None:
     """Every planned kill struck, nothing lost, and the result equals the serial census."""
     command = [
         sys.executable,
@@ -31,7 +34,6 @@ def test_census_survives_chaos_and_is_right(seed: int) -> None:
     told = json.loads(done.stdout)
     assert told["verified"] is True
     assert told["planned_kills"] == len(told["kills"]) > 0
-    print(
-        f"seed {seed}: {told['files']} files, {len(told['kills'])} kills, {told['moves']} moves, "
-        f"{told['replays']} replays, {told['seconds']:.1f} s"
-    )
+    record_property("seed", seed)
+    for figure in ("files", "planned_kills", "moves", "replays", "seconds"):
+        record_property(figure, told[figure])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import signal
+import sys
+from pathlib import Path
 from typing import Any
 
 from bridge.interpreter import report
@@ -13,6 +15,7 @@ _STATE: dict[str, list[Any]] = {}
 
 
 def pid() -> int:
+    """Return which process runs this."""
     return os.getpid()
 
 
@@ -23,19 +26,24 @@ def remember(session: str, value: Any) -> int:
 
 
 def recall(session: str) -> list[Any]:
+    """Return what this very process was given for *session*."""
     return _STATE.get(session, [])
 
 
 def fail(text: str) -> None:
+    """Raise."""
     raise ValueError(text)
 
 
 def die(number: int) -> None:
+    """End by a signal."""
     os.kill(os.getpid(), number)
 
 
 def leave(code: int) -> None:
-    print("leaving", flush=True)
+    """Say a last word and end without any clean-up."""
+    sys.stdout.write("leaving\n")
+    sys.stdout.flush()
     os._exit(code)
 
 
@@ -54,6 +62,5 @@ def wait_to_be_killed() -> None:
 def wait_for_file(path: str) -> int:
     """Say that it runs, then block until somebody opens the FIFO *path* for writing."""
     report(1, 2, "here")
-    with open(path, "rb") as fifo:
-        fifo.read()
+    Path(path).read_bytes()
     return os.getpid()
