@@ -76,4 +76,4 @@ class HubActor(Actor):
         self._hub.close(timeout=_CLOSING)
 
     def status(self) -> Mapping[str, object]:
-        return {"run": self._hub.run.path}
+        return {"run": str(self._hub.run.path)}
