@@ -184,7 +184,7 @@ class DataChannel:
             return True
         if not self._clock.acquire(self._lease, timeout):
             return False
-        self._conversation = self._conversation.close()
+        self._conversation = self._conversation.closed()
         self.socket.close(linger=0)
         self._lease.release()
         return True

@@ -8,34 +8,31 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
-import os
 import secrets
 import signal
 import sys
 import threading
 from collections.abc import Callable
-from typing import Final, final
+from typing import final
 
-from bridge.certificate import Cause, Certificate, ExitStatus, Phase, Verdict, verdict_of
-from bridge.channel import DataChannel, Socket, receive, send
+from bridge.certificate import Certificate, Verdict
+from bridge.channel import DataChannel, Socket, send
 from bridge.errors import HubClosed, LaunchFailed, NoPong, ProtocolError
 from bridge.events import InterpreterDied, InterpreterReady, OutputLine
+from bridge.handshake import Handshake
 from bridge.hub import Hub
+from bridge.inquest import Inquest, Scene
 from bridge.launchers.process import Identity, Spawned, spawn
 from bridge.options import InterpreterOptions
-from bridge.output import OutputTail
+from bridge.output import Output, OutputText
 from bridge.probe import check_interpreter
 from bridge.process_group import ProcessGroup, wait_readable
-from bridge.protocol import Conversation, Hello, Line, State
-from bridge.wire.frames import Fault, Header, Kind
+from bridge.protocol import Line
+from bridge.wire.frames import Kind
 from supervision.events import Event
 
 __all__ = ["Interpreter"]
 
-#: Bytes that are read from a pipe at once; one interpreter's flood does not keep the others waiting.
-_CHUNK: Final = 64 * 1024
-#: Reads from a dead process's pipe; a grandchild that lives on might write for ever.
-_LAST_CHUNKS: Final = 32
 #: Parts of a stop's timeout until SIGTERM, and until SIGKILL.
 _ASK, _TERMINATE = 0.6, 0.8
 
@@ -88,6 +85,7 @@ class Interpreter:
                 control=f"ipc://{hub.run.socket(number, 'c')}",
                 library=str(hub.run.library),
             )
+            since = hub.clock.now()
             spawned = spawn(python, options, identity)
             undo.pop_all()
         self = cls(hub, number, identity, spawned, sockets, listener)
@@ -101,9 +99,9 @@ class Interpreter:
             raise HubClosed(hub.name)
         if options.has_start_deadline:
             self._start_deadline = hub.clock.call_at(
-                self._born + options.start_timeout, lambda: self._start_overdue(options.start_timeout)
+                since + options.start_timeout, lambda: self._start_overdue(options.start_timeout)
             )
-            if self._ready or self._dead.is_set():
+            if self._ready or self._inquest.certificate is not None:
                 self._start_deadline.cancel()
         return self
 
@@ -118,28 +116,25 @@ class Interpreter:
         self._group = ProcessGroup(spawned.popen, spawned.pidfd, identity.mark)
         self._lifeline = spawned.lifeline
         self._board = spawned.board
-        self._born = hub.clock.now()
         self._control = sockets[Line.CONTROL]
-        self._outputs = dict(spawned.outputs)  # read and closed on the hub's thread, as is the next
-        self._tail = OutputTail()
-        self._conversations = {
-            line: Conversation(
-                line=line, incarnation=identity.incarnation, nonce=identity.nonce, pid=self.pid
-            )
-            for line in Line
-        }
+        self._output = Output(spawned.outputs)  # read and closed on the hub's thread
+        self._handshake = Handshake(
+            incarnation=identity.incarnation, nonce=identity.nonce, pid=self.pid, control=self._control
+        )
         self.channel = DataChannel(
-            self, sockets[Line.DATA], self._conversations[Line.DATA], spawned.pidfd, spawned.board, hub.clock
+            self,
+            sockets[Line.DATA],
+            self._handshake.conversation(Line.DATA),
+            spawned.pidfd,
+            spawned.board,
+            hub.clock,
         )
         self._start_deadline = hub.clock.call_at(math.inf, lambda: None)
         self._ready = False  # written on the hub's thread
         self._pings: dict[int, threading.Event] = {}
         self._ping_ids = itertools.count(1)
-        self._lock = threading.Lock()  # guards the cause and the writing of the certificate
-        self._cause: Cause | None = None  # why we signalled it; the first one stays
-        self._certificate: Certificate | None = None
-        self._detail = ""
-        self._dead = threading.Event()
+        self._inquest = Inquest(self.worker, self.incarnation, self._group, self._board, hub.clock)
+        self._detail = ""  # what a handler raised; written on the hub's thread
         self._burial = threading.Lock()
         self._buried = False
 
@@ -165,13 +160,8 @@ class Interpreter:
 
         Does nothing once it is dead.
         """
-        with self._lock:
-            # Looked at here, since the hub may not have heard of a death that others caused.
-            if self._certificate is not None or self._group.is_dead():
-                return
-            if self._cause is None or self._cause.verdict is Verdict.STOPPED:
-                self._cause = Cause(why, verdict)
-        self._group.signal(signal.SIGKILL)
+        if self._inquest.charge(why, verdict):
+            self._group.signal(signal.SIGKILL)
 
     def stop(self, why: str, timeout: float) -> Certificate | None:
         """Ask it to end after the running call; then send SIGTERM, then SIGKILL, all within *timeout*. Blocks.
@@ -183,34 +173,27 @@ class Interpreter:
         Returns:
             How it ended; None if it has not.
         """
-        with self._lock:
-            if self._certificate is None and self._cause is None:
-                self._cause = Cause(why, Verdict.STOPPED)
-        self._hub.run_there(self._ask_to_stop, timeout * _ASK)
-        if timeout <= 0 or self._wait_dead(timeout * _ASK):
-            return self._certificate
-        with self._lock:
-            if self._cause is not None and self._cause.verdict is Verdict.STOPPED:
-                self._cause = Cause(f"{why}; it did not end when asked")
-        self._group.signal(signal.SIGTERM)
-        if not self._wait_dead(timeout * (_TERMINATE - _ASK)):
+        self._inquest.charge(why, Verdict.STOPPED)
+        self._hub.run_there(lambda: self._say(Kind.STOP, 0), timeout * _ASK)
+        if timeout <= 0 or self._inquest.wait(timeout * _ASK):
+            return self._inquest.certificate
+        if self._inquest.charge(f"{why}; it did not end when asked", Verdict.KILLED_BY_US):
+            self._group.signal(signal.SIGTERM)
+        if not self._inquest.wait(timeout * (_TERMINATE - _ASK)):
             self._group.signal(signal.SIGKILL)
-            self._wait_dead(timeout * (1 - _TERMINATE))
-        return self._certificate
+            self._inquest.wait(timeout * (1 - _TERMINATE))
+        return self._inquest.certificate
 
     def certificate(self, timeout: float) -> Certificate | None:
         """Wait until its death is known, at most *timeout* seconds; None if it lives. Blocks the calling thread."""
-        if not self._wait_dead(timeout) and self._group.is_dead():
+        if not self._inquest.wait(timeout) and not self._buried and self._group.is_dead():
+            # The hub's thread is gone or stuck; whoever waits can tell as well.
             self._conclude()
-        return self._certificate
+        return self._inquest.certificate
 
     def account(self, timeout: float) -> Certificate:
-        """Return the certificate, or what is known after *timeout* seconds: a process in the kernel's hands dies late."""
-        certificate = self.certificate(timeout)
-        if certificate is None:
-            with self._lock:
-                certificate = self._write(ExitStatus(), "its death is not confirmed yet")
-        return certificate
+        """Return the certificate, or what is known after *timeout* seconds."""
+        return self.certificate(timeout) or self._inquest.so_far(self._scene())
 
     def bury(self, timeout: float) -> bool:
         """Kill its group, see that every process of it is dead, reap it, and close everything. Blocks. Idempotent.
@@ -234,7 +217,7 @@ class Interpreter:
                 return True
             if not self._group.bury(self._hub.clock, left()):
                 return False
-            if not self._wait_dead(min(left(), 1.0)):
+            if not self._inquest.wait(min(left(), 1.0)):
                 self._conclude()
             # First out of the hub's poll, then closed: a closed socket in it would end the hub.
             if not self._hub.run_there(self._detach, max(1.0, left())) or not self.channel.close(left()):
@@ -278,7 +261,7 @@ class Interpreter:
 
     def _attach(self) -> None:
         self._hub.watch(self._group.pidfd, self, self._on_exit)
-        for stream, fd in self._outputs.items():
+        for stream, fd in self._output.pipes.items():
             self._hub.watch(fd, self, lambda stream=stream: self._on_output(stream))  # type: ignore[misc]
         self._hub.watch(self._control, self, self._on_control)
         self._hub.watch(self.channel.socket, self, self._on_hello)
@@ -287,130 +270,76 @@ class Interpreter:
         self._unwatch_sockets()
         self._hub.unwatch(self._group.pidfd)
         self._control.close(linger=0)
-        for fd in self._outputs.values():
+        for fd in self._output.pipes.values():
             self._hub.unwatch(fd)
-            os.close(fd)
-        self._outputs.clear()
+        self._output.close()
 
     def _unwatch_sockets(self) -> None:
         self._hub.unwatch(self._control)
         self._hub.unwatch(self.channel.socket)
 
     def _on_hello(self) -> None:
-        message = receive(self.channel.socket)
-        if message is not None:
-            self._greet(Line.DATA, *message)
-
-    def _on_control(self) -> None:
-        while (message := receive(self._control)) is not None:
-            header, body = message
-            if self._conversations[Line.CONTROL].state is State.AWAITING_HELLO:
-                self._greet(Line.CONTROL, header, body)
-                continue
-            self._conversations[Line.CONTROL].check(header)
-            if (answered := self._pings.get(header.call_id)) is not None:
-                answered.set()
-
-    def _greet(self, line: Line, header: Header, body: list[memoryview]) -> None:
-        try:
-            conversation = self._conversations[line]
-            conversation.check(header)
-            if not body:
-                raise ProtocolError(Fault.TRUNCATED, "a hello without a payload")
-            hello = Hello.parse(bytes(body[0]))
-            self._conversations[line] = conversation.greet(header, hello)
-        except ProtocolError as error:
-            send(self._control, Kind.REFUSED, self.incarnation, 0, [str(error).encode()])
-            raise
-        if line is Line.DATA:
+        if self._handshake.take(Line.DATA, self.channel.socket) is not None:
             # From now on it is the lease holder's.
             self._hub.unwatch(self.channel.socket)
-        if all(conversation.state is State.OPEN for conversation in self._conversations.values()):
-            self._start_deadline.cancel()
-            self._hub.run.hide_sockets(self._number)
-            self.channel.open(self._conversations[Line.DATA])
-            self._ready = True
-            self._listener(
-                InterpreterReady(
-                    worker=self.worker, incarnation=self.incarnation, pid=self.pid, python=hello.python, pyzmq=hello.pyzmq
-                )
-            )  # fmt: skip
+            self._maybe_ready()
+
+    def _on_control(self) -> None:
+        while (number := self._handshake.take(Line.CONTROL, self._control)) is not None:
+            if not self._ready:
+                self._maybe_ready()
+            elif (answered := self._pings.get(number)) is not None:
+                answered.set()
+
+    def _maybe_ready(self) -> None:
+        hello = self._handshake.hello
+        if hello is None or not self._handshake.complete:
+            return
+        self._start_deadline.cancel()
+        self._hub.run.hide_sockets(self._number)
+        self.channel.open(self._handshake.conversation(Line.DATA))
+        self._ready = True
+        self._listener(
+            InterpreterReady(
+                worker=self.worker,
+                incarnation=self.incarnation,
+                pid=self.pid,
+                python=hello.python,
+                pyzmq=hello.pyzmq,
+            )
+        )
 
     def _on_output(self, stream: str) -> None:
-        try:
-            data = os.read(self._outputs[stream], _CHUNK)
-        except BlockingIOError:
-            return
-        if not data:
-            self._hub.unwatch(self._outputs[stream])
-        self._tell(stream, self._tail.feed(stream, data) if data else self._tail.finish(stream))
+        lines, ended = self._output.read(stream)
+        if ended:
+            self._hub.unwatch(self._output.pipes[stream])
+        self._tell(lines)
 
     def _on_exit(self) -> None:
         self._hub.unwatch(self._group.pidfd)
         self._conclude()
 
     def _conclude(self) -> None:
-        """Write the certificate, once; on the hub's thread unless that is gone or stuck."""
-        lines = self._drain()
-        with self._lock:
-            if self._certificate is not None:
-                return
-            status = self._group.status() or ExitStatus()
-            # What it left behind dies with it; its own zombie keeps the group's number until the burial.
-            self._group.signal(signal.SIGKILL)
-            self._certificate = certificate = self._write(status, self._detail)
+        """Have the certificate written, once, and tell; on the hub's thread unless that is gone or stuck."""
+        lines = self._output.drain()
+        certificate = self._inquest.conclude(self._scene())
         self._start_deadline.cancel()
-        self._dead.set()
-        for stream, texts in lines:
-            self._tell(stream, texts)
-        self._listener(InterpreterDied(certificate=certificate))
+        self._tell(lines)
+        if certificate is not None:
+            self._listener(InterpreterDied(certificate=certificate))
 
-    def _drain(self) -> list[tuple[str, list[str]]]:
-        """Read what is left in the pipes, without waiting for it."""
-        lines: list[tuple[str, list[str]]] = []
-        for stream, fd in self._outputs.items():
-            with contextlib.suppress(BlockingIOError):
-                for _ in range(_LAST_CHUNKS):
-                    data = os.read(fd, _CHUNK)
-                    if not data:
-                        break
-                    lines.append((stream, self._tail.feed(stream, data)))
-            lines.append((stream, self._tail.finish(stream)))
-        return lines
-
-    def _write(self, status: ExitStatus, detail: str) -> Certificate:
-        """Return the certificate from what is known. Under the lock."""
-        call = self.channel.running()
-        if call is not None:
-            phase = Phase.RUNNING
-        elif not self._ready:
-            phase = Phase.STARTING
-        else:
-            phase = (
-                Phase.IDLE
-                if self._cause is None or self._cause.verdict is not Verdict.STOPPED
-                else Phase.STOPPING
-            )
-        verdict = verdict_of(status, phase=phase, cause=self._cause, out_of_memory=self._board.out_of_memory)
-        return Certificate(
-            worker=self.worker,
-            incarnation=self.incarnation,
-            pid=self.pid,
-            verdict=verdict,
-            phase=phase,
-            exit_code=status.code,
-            signal=status.signal,
-            sent_by_us=self._cause.why if self._cause is not None and verdict.is_ours else None,
-            uptime=self._hub.clock.now() - self._born,
-            call=call,
-            last_output=self._tail.lines(),
-            detail=detail,
+    def _scene(self) -> Scene:
+        return Scene(
+            ready=self._ready,
+            call=self.channel.running(),
+            last_output=self._output.tail.lines(),
+            detail=self._detail,
         )
 
     # From any thread.
 
-    def _tell(self, stream: str, lines: list[str]) -> None:
-        for text in lines:
+    def _tell(self, lines: list[OutputText]) -> None:
+        for stream, text in lines:
             self._listener(
                 OutputLine(worker=self.worker, incarnation=self.incarnation, stream=stream, text=text)
             )
@@ -420,15 +349,9 @@ class Interpreter:
         if not self._control.closed:
             send(self._control, kind, self.incarnation, number)
 
-    def _ask_to_stop(self) -> None:
-        self._say(Kind.STOP, 0)
-
     def _start_overdue(self, timeout: float) -> None:
         if not self._ready:
             self.kill(f"no handshake within {timeout:g} s", Verdict.START_TIMEOUT)
-
-    def _wait_dead(self, timeout: float) -> bool:
-        return self._dead.wait(min(timeout, threading.TIMEOUT_MAX))
 
     def _abandon(self) -> None:
         """Undo a launch that cannot be completed; nobody else knows of it yet."""

@@ -1,19 +1,33 @@
-"""The last lines that a process wrote: split, decoded, bounded.
+"""What a process writes: read without ever keeping it waiting, split into lines, the last ones kept.
 
-Reading the pipes is not here (`interpreter_process`).
+What is done with a line is the interpreter's (`interpreter_process`).
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections import deque
-from typing import Final, final
+from collections.abc import Mapping
+from typing import Final, NamedTuple, final
 
-__all__ = ["OutputTail"]
+__all__ = ["Output", "OutputTail", "OutputText"]
 
 _LINES: Final = 50
 _BYTES: Final = 8 * 1024
-#: A line longer than this is cut, so that one without an end does not grow for ever.
+#: Bytes at which a line is cut, so that one without an end does not grow for ever.
 _LONGEST: Final = 4 * 1024
+#: Bytes that are read at once; one interpreter's flood does not keep the others waiting.
+_CHUNK: Final = 64 * 1024
+#: Reads from a dead process's pipe; a grandchild that lives on might write for ever.
+_LAST_CHUNKS: Final = 32
+
+
+class OutputText(NamedTuple):
+    """One line, without its line break."""
+
+    stream: str
+    text: str
 
 
 @final
@@ -21,34 +35,67 @@ class OutputTail:
     """The last 50 lines, at most 8 KiB, of both streams together. Fed by one thread, read by any."""
 
     def __init__(self) -> None:
-        self._lines: deque[str] = deque(maxlen=_LINES)
+        self._lines: deque[str] = deque()
         self._size = 0
         self._unfinished: dict[str, bytes] = {}
 
-    def feed(self, stream: str, data: bytes) -> list[str]:
+    def feed(self, stream: str, data: bytes) -> list[OutputText]:
         """Add what *stream* wrote; return the lines that it completed."""
         *complete, rest = (self._unfinished.get(stream, b"") + data).split(b"\n")
         while len(rest) > _LONGEST:
             complete.append(rest[:_LONGEST])
             rest = rest[_LONGEST:]
         self._unfinished[stream] = rest
-        return [self._add(line) for line in complete]
+        return [self._add(stream, line) for line in complete]
 
-    def finish(self, stream: str) -> list[str]:
+    def finish(self, stream: str) -> list[OutputText]:
         """Add a last line that had no line break; return it, if there is one."""
         rest = self._unfinished.pop(stream, b"")
-        return [self._add(rest)] if rest else []
+        return [self._add(stream, rest)] if rest else []
 
     def lines(self) -> tuple[str, ...]:
         """Return the last lines."""
         return tuple(self._lines)
 
-    def _add(self, line: bytes) -> str:
+    def _add(self, stream: str, line: bytes) -> OutputText:
         text = line[:_LONGEST].rstrip(b"\r").decode("utf-8", "replace")
-        if len(self._lines) == _LINES:
-            self._size -= len(self._lines[0])
         self._lines.append(text)
         self._size += len(text)
-        while self._size > _BYTES:
+        while len(self._lines) > _LINES or self._size > _BYTES:
             self._size -= len(self._lines.popleft())
-        return text
+        return OutputText(stream, text)
+
+
+@final
+class Output:
+    """The read ends of a process's pipes, by stream; they do not block. Used by one thread at a time."""
+
+    def __init__(self, pipes: Mapping[str, int]) -> None:
+        self.pipes = dict(pipes)
+        self.tail = OutputTail()
+
+    def read(self, stream: str) -> tuple[list[OutputText], bool]:
+        """Read once; return the lines that are complete now, and whether the stream has ended."""
+        try:
+            data = os.read(self.pipes[stream], _CHUNK)
+        except BlockingIOError:
+            return [], False
+        return (self.tail.feed(stream, data), False) if data else (self.tail.finish(stream), True)
+
+    def drain(self) -> list[OutputText]:
+        """Return what a dead process left, without waiting for more."""
+        lines: list[OutputText] = []
+        for stream, fd in self.pipes.items():
+            with contextlib.suppress(BlockingIOError):
+                for _ in range(_LAST_CHUNKS):
+                    if not (data := os.read(fd, _CHUNK)):
+                        break
+                    lines += self.tail.feed(stream, data)
+            lines += self.tail.finish(stream)
+        return lines
+
+    def close(self) -> None:
+        """Close the pipes. Idempotent."""
+        for fd in self.pipes.values():
+            os.close(fd)
+        self.pipes.clear()

@@ -147,6 +147,6 @@ class Conversation:
             )
         return header.call_id == call_id
 
-    def close(self) -> Conversation:
+    def closed(self) -> Conversation:
         """Return the conversation after its end: nothing may come any more."""
         return attrs.evolve(self, state=State.CLOSED)

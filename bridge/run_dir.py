@@ -57,7 +57,7 @@ class RunDirectory:
     """A directory of mode 0700 with a lock, an entry for each worker, and the sockets until both ends are connected."""
 
     def __init__(self, path: Path, run_id: str, lock_fd: int) -> None:
-        self.path = path
+        self._path = path
         self.run_id = run_id
         self._lock_fd = lock_fd
         self._owner = os.getpid()
@@ -113,9 +113,14 @@ class RunDirectory:
         return run
 
     @property
+    def path(self) -> str:
+        """Where it is; plain text, as a tree's status shows it."""
+        return str(self._path)
+
+    @property
     def library(self) -> Path:
         """A directory that holds the package ``bridge`` alone."""
-        return self.path / "lib"
+        return self._path / "lib"
 
     def mark(self, entry: int) -> str:
         """Return what the processes of worker *entry* carry in their environment."""
@@ -123,7 +128,7 @@ class RunDirectory:
 
     def socket(self, entry: int, channel: str) -> Path:
         """Return the path of a worker's socket; *channel* is one letter."""
-        return self.path / f"{entry}.{channel}"
+        return self._path / f"{entry}.{channel}"
 
     def add_entry(self, entry: int, *, worker: str, incarnation: int, pid: int) -> None:
         """Write down a worker's process."""
@@ -143,11 +148,11 @@ class RunDirectory:
     def remove(self) -> None:
         """Remove the directory and give up its lock. Idempotent; does nothing in a forked copy of the service."""
         if os.getpid() == self._owner:
-            shutil.rmtree(self.path, ignore_errors=True)
+            shutil.rmtree(self._path, ignore_errors=True)
             close_private(self._lock_fd)
 
     def _entry(self, entry: int) -> Path:
-        return self.path / f"{entry}.json"
+        return self._path / f"{entry}.json"
 
 
 def _found(places: Sequence[Path]) -> Iterator[Path]:

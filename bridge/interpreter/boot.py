@@ -13,10 +13,11 @@ import select
 import signal
 import sys
 
-__all__: list[str] = []
+__all__ = ["boot"]
 
 
-def _boot(spec_fd: int) -> None:
+def boot(spec_fd: int) -> None:
+    """Set the process up as the spec in *spec_fd* says, then serve calls until the end."""
     with open(spec_fd, "rb") as file:
         fields = json.loads(file.read().decode("utf-8", "surrogateescape"))
     lifeline = select.poll()
@@ -45,4 +46,4 @@ def _boot(spec_fd: int) -> None:
 
 
 if __name__ == "__main__":
-    _boot(int(sys.argv[1]))
+    boot(int(sys.argv[1]))

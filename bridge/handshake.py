@@ -1,0 +1,62 @@
+"""The handshake of one incarnation: both channels must be greeted by the process that we started.
+
+Which message may come when is `protocol`'s rule; what happens once both are open is the interpreter's.
+"""
+
+from __future__ import annotations
+
+from typing import final
+
+from bridge.channel import Socket, receive, send
+from bridge.errors import ProtocolError
+from bridge.protocol import Conversation, Hello, Line, State
+from bridge.wire.frames import Fault, Kind
+
+__all__ = ["Handshake"]
+
+
+@final
+class Handshake:
+    """The two conversations until they are open, and the control channel's afterwards. On the hub's thread only."""
+
+    def __init__(self, *, incarnation: int, nonce: str, pid: int, control: Socket) -> None:
+        self.hello: Hello | None = None  #: the last accepted one
+        self._control = control
+        self._conversations = {
+            line: Conversation(line=line, incarnation=incarnation, nonce=nonce, pid=pid) for line in Line
+        }
+
+    @property
+    def complete(self) -> bool:
+        """Whether both channels are open."""
+        return all(conversation.state is State.OPEN for conversation in self._conversations.values())
+
+    def conversation(self, line: Line) -> Conversation:
+        """Return how far the channel *line* is."""
+        return self._conversations[line]
+
+    def take(self, line: Line, socket: Socket) -> int | None:
+        """Take one message from *socket*: a hello, or what may come after it.
+
+        Returns:
+            The id in the message (of a hello: 0), or None if there was none.
+
+        Raises:
+            ProtocolError: If it may not come now, or its sender is not the process that we started; after telling it.
+        """
+        message = receive(socket)
+        if message is None:
+            return None
+        header, body = message
+        conversation = self._conversations[line]
+        try:
+            conversation.check(header)
+            if header.kind is Kind.HELLO:
+                if not body:
+                    raise ProtocolError(Fault.TRUNCATED, "a hello without a payload")
+                self.hello = Hello.parse(bytes(body[0]))
+                self._conversations[line] = conversation.greet(header, self.hello)
+        except ProtocolError as error:
+            send(self._control, Kind.REFUSED, conversation.incarnation, 0, [str(error).encode()])
+            raise
+        return header.call_id

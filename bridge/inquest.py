@@ -1,0 +1,116 @@
+"""Why we signalled an interpreter, and, once, how it ended: what several threads may each be first to say.
+
+What a death is called is `certificate`'s rule; who is told is the interpreter's business.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import final
+
+import attrs
+
+from bridge.certificate import CallRecord, Cause, Certificate, ExitStatus, Phase, Verdict, verdict_of
+from bridge.process_group import ProcessGroup
+from bridge.wire.board import Board
+from supervision.clock import Clock
+
+__all__ = ["Inquest", "Scene"]
+
+
+@final
+@attrs.frozen(kw_only=True)
+class Scene:
+    """What the interpreter was doing."""
+
+    ready: bool  #: whether its handshake was complete
+    call: CallRecord | None
+    last_output: tuple[str, ...]
+    detail: str
+
+
+@final
+class Inquest:
+    """One incarnation's death, from the first suspicion to the certificate."""
+
+    def __init__(
+        self, worker: str, incarnation: int, group: ProcessGroup, board: Board, clock: Clock
+    ) -> None:
+        self._worker = worker
+        self._incarnation = incarnation
+        self._group = group
+        self._board = board
+        self._clock = clock
+        self._born = clock.now()
+        self._lock = threading.Lock()  # guards the next two
+        self._cause: Cause | None = None
+        self._certificate: Certificate | None = None
+        self._dead = threading.Event()  # set once there is a certificate
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """The certificate, once there is one."""
+        return self._certificate
+
+    def wait(self, timeout: float) -> bool:
+        """Wait for the certificate, at most *timeout* seconds."""
+        return self._dead.wait(min(timeout, threading.TIMEOUT_MAX))
+
+    def charge(self, why: str, verdict: Verdict) -> bool:
+        """Say why it is about to be signalled. The first cause stays, but a kill replaces a mere request to stop.
+
+        Returns:
+            Whether there is anything left to signal.
+        """
+        with self._lock:
+            # Looked at here, since nobody may have heard yet of a death that others caused: it must not become ours.
+            if self._certificate is not None or self._group.is_dead():
+                return False
+            if self._cause is None or self._cause.verdict is Verdict.STOPPED:
+                self._cause = Cause(why, verdict)
+            return True
+
+    def conclude(self, scene: Scene) -> Certificate | None:
+        """Kill what the dead process left of its group and write the certificate; None if it was written before."""
+        with self._lock:
+            if self._certificate is not None:
+                return None
+            status = self._group.status() or ExitStatus()
+            # Its own zombie keeps the group's number until the burial.
+            self._group.signal(signal.SIGKILL)
+            self._certificate = self._write(status, scene)
+        self._dead.set()
+        return self._certificate
+
+    def so_far(self, scene: Scene) -> Certificate:
+        """Return the certificate, or one of what is known: a process in the kernel's hands may die late."""
+        with self._lock:
+            return self._certificate or self._write(
+                ExitStatus(), attrs.evolve(scene, detail="its death is not confirmed yet")
+            )
+
+    def _write(self, status: ExitStatus, scene: Scene) -> Certificate:
+        """Return the certificate. Under the lock."""
+        cause = self._cause
+        if scene.call is not None:
+            phase = Phase.RUNNING
+        elif not scene.ready:
+            phase = Phase.STARTING
+        else:
+            phase = Phase.IDLE if cause is None or cause.verdict is not Verdict.STOPPED else Phase.STOPPING
+        verdict = verdict_of(status, phase=phase, cause=cause, out_of_memory=self._board.out_of_memory)
+        return Certificate(
+            worker=self._worker,
+            incarnation=self._incarnation,
+            pid=self._group.pid,
+            verdict=verdict,
+            phase=phase,
+            exit_code=status.code,
+            signal=status.signal,
+            sent_by_us=cause.why if cause is not None and verdict.is_ours else None,
+            uptime=self._clock.now() - self._born,
+            call=scene.call,
+            last_output=scene.last_output,
+            detail=scene.detail,
+        )
