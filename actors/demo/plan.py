@@ -17,7 +17,7 @@ import attrs
 
 from actors.demo.census import FileError
 from actors.demo.poison import Poison
-from actors.demo.source import one_line
+from actors.demo.source import LARGEST, one_line
 
 __all__ = [
     "SLICE",
@@ -49,6 +49,7 @@ class SessionPlan:
     id: str
     directory: str  #: relative to the root, "." for itself
     files: tuple[str, ...]  #: relative to the root
+    size: int = 0  #: bytes of them all: about the work they are
     strikes: frozenset[str] = frozenset()  #: the files during which the worker is killed
 
 
@@ -99,7 +100,7 @@ def make_plan(path: str | None = None, *, seed: int = 0, chaos: float = 0.0) -> 
         root = start.parent
         found = {".": [start.name] if start.suffix == ".py" else []}
     sessions = [
-        SessionPlan(f"{directory}#{number}", directory, part, _struck(part, seed, chaos))
+        SessionPlan(f"{directory}#{number}", directory, part, _size(root, part), _struck(part, seed, chaos))
         for directory in sorted(found)
         for number, part in enumerate(_slices(sorted(found[directory])))
     ]
@@ -116,8 +117,11 @@ def is_struck(path: str, *, seed: int, chaos: float) -> bool:
 
 
 def spread(sessions: Iterable[SessionPlan], poisons: Iterable[Poison]) -> list[Task]:
-    """Return all tasks, the poisons evenly among the sessions, in an order that is always the same."""
-    tasks: list[Task] = list(sessions)
+    """Return all tasks in the order in which they are begun, which is always the same.
+
+    The big sessions come first, so that none of them is begun when the others end; the poisons lie evenly among them.
+    """
+    tasks: list[Task] = sorted(sessions, key=lambda session: (-session.size, session.id))
     guests = list(poisons)
     step = len(tasks) // (len(guests) + 1)
     for number, poison in enumerate(guests, 1):
@@ -153,6 +157,16 @@ def _walk(root: Path, skip: frozenset[str], errors: list[FileError]) -> dict[str
 
 def _slices(files: list[str]) -> Iterable[tuple[str, ...]]:
     return (tuple(files[start : start + SLICE]) for start in range(0, len(files), SLICE))
+
+
+def _size(root: Path, files: Iterable[str]) -> int:
+    size = 0
+    for path in files:
+        try:
+            size += min((root / path).stat().st_size, LARGEST)
+        except OSError:  # it will be an error of the census
+            continue
+    return size
 
 
 def _struck(files: Iterable[str], seed: int, chaos: float) -> frozenset[str]:

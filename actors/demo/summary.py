@@ -5,7 +5,7 @@ What is said is decided in ``report``; here it only gets its looks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from actors.demo.outcome import Death
@@ -112,8 +112,16 @@ def _deaths(report: Report, style: Style) -> Iterator[str]:
 
 def _account(what: str, death: Death, style: Style) -> Iterator[str]:
     yield f"  {what}: {death.certificate.headline()}"
-    if death.certificate.last_output:
-        yield style.dim(f"      last output: {death.certificate.last_output[-1]}")
+    for line in _last_words(death.certificate.last_output):
+        yield style.dim(f"      │ {line}")
+
+
+def _last_words(output: Sequence[str]) -> Sequence[str]:
+    """Return the last two lines, without the stack that faulthandler prints after a fatal signal."""
+    for index, line in enumerate(output):
+        if line.startswith("Fatal Python error"):
+            return output[max(0, index - 1) : index + 1]
+    return output[-2:]
 
 
 def _sessions(report: Report, style: Style) -> Iterator[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from actors.demo.plan import SLICE, BadInput, is_struck, make_plan, spread, standard_library
-from actors.demo.poison import POISONS
+from actors.demo.poison import POISONS, Poison
 
 STRUCK_WITH_SEED_0 = ["pkg/m7.py", "pkg/m9.py", "pkg/m10.py", "pkg/m11.py", "pkg/m16.py"]
 STRUCK_WITH_SEED_1 = ["pkg/m9.py", "pkg/m15.py"]
@@ -115,6 +115,22 @@ def test_strikes_of_a_plan_are_about_as_many_as_asked(tmp_path: Path) -> None:
     assert 70 <= plan.strikes <= 130
     before = {path for session in plan.sessions for path in session.strikes}
     assert {path for session in fewer.sessions for path in session.strikes} == before - {"m0.py"}
+
+
+def test_big_sessions_are_begun_first(tmp_path: Path) -> None:
+    """What is begun last ends last; a file that cannot be looked at weighs nothing."""
+    for name, size in {"small": 10, "big": 1000, "middle": 100}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "m.py").write_text("#" * size)
+        (tmp_path / name / "n.py").symlink_to("nowhere")
+
+    order = spread(make_plan(str(tmp_path)).sessions, ())
+
+    assert [(task.id, task.size) for task in order if not isinstance(task, Poison)] == [
+        ("big#0", 1000),
+        ("middle#0", 100),
+        ("small#0", 10),
+    ]
 
 
 def test_poisons_are_spread_among_the_sessions(tmp_path: Path) -> None:
