@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple, final
 
+import attrs
 import zmq
 
 from bridge.errors import InterpreterUnusable
@@ -63,6 +64,10 @@ def check_interpreter(options: InterpreterOptions) -> Python:
         raise InterpreterUnusable(
             "", "no path was given, and this process does not know its own", "Give python=PATH"
         )
+    own = os.path.abspath(sys.executable) if sys.executable else None  # noqa: PTH100 (a venv's python stays a symlink)
+    if os.path.abspath(options.python) == own:  # noqa: PTH100
+        # It runs us, so it can be run: access(2) would say no to a user who may read by a capability alone.
+        return Python(own, tuple(sys.version_info[:3]), sys.prefix, zmq.__version__)
     found = shutil.which(options.python)
     if found is None:
         raise InterpreterUnusable(
@@ -70,9 +75,9 @@ def check_interpreter(options: InterpreterOptions) -> Python:
             "there is no such executable file",
             "Give the path of a Python, or a name that is on PATH",
         )
-    executable = os.path.abspath(found)  # noqa: PTH100 (a virtual environment's python must stay a symlink)
-    if sys.executable and executable == os.path.abspath(sys.executable):  # noqa: PTH100
-        return Python(executable, tuple(sys.version_info[:3]), sys.prefix, zmq.__version__)
+    executable = os.path.abspath(found)  # noqa: PTH100
+    if executable == own:
+        return check_interpreter(attrs.evolve(options, python=executable))
     return _ask(executable, Path(executable).stat().st_mtime_ns)
 
 
