@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 import pykka
 from pykka._envelope import Envelope
@@ -17,12 +17,24 @@ from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
 
 from supervision.exit_reason import KILLED, NORMAL, ExitReason, crashed
 from supervision.links import Effect, effect_of_exit
-from supervision.requests import Call, Cast, GetStatus, StopRequest, Wake
+from supervision.requests import Call, Cast, GetStatus, Question, StopRequest, Wake
 
 if TYPE_CHECKING:
     from supervision.cell import Cell
 
-__all__ = ["Envelope", "Inbox", "ThreadActor", "is_plain_actor", "is_proxy_message", "is_stop", "supervised"]
+__all__ = [
+    "AskedFrom",
+    "Envelope",
+    "Inbox",
+    "ThreadActor",
+    "is_plain_actor",
+    "is_proxy_message",
+    "is_stop",
+    "supervised",
+]
+
+
+_WAKE: Final = Wake()
 
 
 @final
@@ -30,17 +42,18 @@ class Inbox(queue.SimpleQueue[Any]):
     """A mailbox in which nobody waits for ever, whoever puts into it: a cell, or pykka's own references (trap 1).
 
     pykka checks that the actor is alive and then puts; between the two the actor may end, and the asker would
-    wait for ever. So a put into a closed box empties it again, and answers what it finds.
+    wait for ever. So a put into a closed box empties it again, and answers what it finds. One ``Wake`` is left in
+    it: an owner that was killed while it waited, or that comes for its next message later, learns that it is over.
     """
 
-    _refuse: Callable[[Call], object] | None = None  #: set once, when the box is closed
+    _refuse: Callable[[Question], object] | None = None  #: set once, when the box is closed
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
         super().put(item)
         if self._refuse is not None:
             self.empty_out()
 
-    def close(self, refuse: Callable[[Call], object]) -> None:
+    def close(self, refuse: Callable[[Question], object]) -> None:
         """Answer what lies here and what will: *refuse* is given each call, pykka's askers an ActorDeadError."""
         if self._refuse is None:
             self._refuse = refuse
@@ -53,15 +66,49 @@ class Inbox(queue.SimpleQueue[Any]):
             try:
                 item = self.get_nowait()
             except queue.Empty:
-                return
+                break
             if isinstance(item, Call):
                 refuse(item)
             elif isinstance(item, Envelope) and item.reply_to is not None:
+                asked = AskedFrom(item.reply_to)
                 if isinstance(item.message, _ActorStop):
-                    item.reply_to.set(None)
+                    asked.reply(None)
                 else:
-                    dead = pykka.ActorDeadError("the actor stopped before handling the message")
-                    item.reply_to.set_exception((type(dead), dead, None))
+                    refuse(asked)
+        if refuse is not None:
+            super().put(_WAKE)
+
+
+@final
+class AskedFrom:
+    """``From`` for one who asked through pykka; without a future it was a ``tell``, and nobody hears the answer."""
+
+    def __init__(self, reply_to: Any) -> None:
+        self._reply_to = reply_to
+        self.on_answer: Callable[[Question], None] | None = None
+
+    def reply(self, value: object) -> bool:
+        """See ``From.reply``."""
+        return self._reply_to is not None and self._first(self._reply_to.set, value)
+
+    def fail(self, error: BaseException) -> bool:
+        """See ``From.fail``."""
+        if self._reply_to is None:
+            return False
+        return self._first(self._reply_to.set_exception, (type(error), error, error.__traceback__))
+
+    def refuse(self, name: str, reason: ExitReason) -> None:
+        """See ``Question.refuse``; pykka's askers expect pykka's own error."""
+        self.fail(pykka.ActorDeadError(f"actor {name!r} ended before it replied: {reason}"))
+
+    def _first(self, put: Callable[[Any], None], value: object) -> bool:
+        try:
+            put(value)
+        except queue.Full:  # pykka's future at the second answer
+            return False
+        if self.on_answer is not None:
+            self.on_answer(self)
+        return True
 
 
 class ThreadActor(pykka.ThreadingActor):
@@ -76,9 +123,9 @@ class ThreadActor(pykka.ThreadingActor):
     def _create_actor_inbox() -> Any:
         return Inbox()
 
-    def start_thread(self, name: str) -> threading.Thread:
-        """Start the actor's thread under *name*."""
-        return _start(self, name)
+    def start_thread(self, cell: Cell) -> None:
+        """Start the actor's thread under *cell*'s name."""
+        _start(self, cell)
 
     def _actor_loop(self) -> None:
         try:
@@ -128,7 +175,7 @@ class _Supervised(pykka.ThreadingActor):
         """Tie the actor to *cell* before its thread starts; *started* is told how ``on_start`` went (trap 4)."""
         self._cell = cell
         self._started = started
-        cell.thread = _start(self, cell.ref.name)
+        _start(self, cell)
 
     def _actor_loop(self) -> None:
         try:
@@ -141,8 +188,8 @@ class _Supervised(pykka.ThreadingActor):
         try:
             reason = self._live()
         except BaseException as error:
-            # Trap 5: pykka would stop every actor of the process here.
-            reason = crashed(error)
+            # Trap 5: pykka would stop every actor of the process here, this one first, with its on_stop.
+            reason = self._stop_hook(crashed(error))
         # Trap 3: pykka's is_alive() turned false long ago; the cell's end comes after the last hook.
         self._finish(reason)
 
@@ -150,20 +197,27 @@ class _Supervised(pykka.ThreadingActor):
         cell = self._cell
         while True:
             item = self.actor_inbox.get()
-            while cell.signals:
-                signal = cell.signals.popleft()
-                from_parent = signal.sender == cell.parent
-                # A plain actor knows no exit signals: its supervisor's runs on_stop, as pykka's stop() does.
-                effect = effect_of_exit(signal.reason, trap_exit=from_parent, from_parent=from_parent)
-                if effect is Effect.TERMINATE:
-                    return self._stop_hook(signal.reason)
-                if effect is Effect.DIE:
-                    return signal.reason
-            if cell.reason is not None:
-                return KILLED
+            if cell.signals or cell.reason is not None:
+                end = self._take_signals()
+                if end is not None:
+                    self.actor_inbox.put(item)  # to be refused with the rest
+                    return end
             end = self._take(item)
             if end is not None:
                 return end
+
+    def _take_signals(self) -> ExitReason | None:
+        cell = self._cell
+        while cell.signals and cell.reason is None:
+            signal = cell.signals.popleft()
+            from_parent = signal.sender == cell.parent
+            # A plain actor knows no exit signals: its supervisor's runs on_stop, as pykka's stop() does.
+            effect = effect_of_exit(signal.reason, trap_exit=from_parent, from_parent=from_parent)
+            if effect is Effect.TERMINATE:
+                return self._stop_hook(signal.reason)
+            if effect is Effect.DIE:
+                return signal.reason
+        return None if cell.reason is None else KILLED
 
     def _take(self, item: Any) -> ExitReason | None:
         """Handle one item as pykka would; return an exit reason when it was the last."""
@@ -172,38 +226,43 @@ class _Supervised(pykka.ThreadingActor):
         if isinstance(item, StopRequest):
             return self._stop_hook(item.reason)
         if isinstance(item, Call):
-            return self._answer(item)
+            self._answer(item)
+            return None
         if isinstance(item, Envelope):
             message, reply_to = item.message, item.reply_to
         else:
             message, reply_to = (item.message if isinstance(item, Cast) else item), None
+        asked = AskedFrom(reply_to)
         if is_stop(message):
             reason = self._stop_hook(NORMAL)
-            if reply_to is not None:
-                reply_to.set(None)
+            asked.reply(None)
             return reason
-        try:
-            response = self._handle_receive(message)
-        except Exception as error:
-            if reply_to is None:
-                return self._fail_hook(error)
-            # pykka's own rule (trap 2), kept for actors that were written for it: an exception in an
-            # ask goes to the asker, and the actor lives on.
-            reply_to.set_exception((type(error), error, error.__traceback__))
-            return None
         if reply_to is not None:
-            reply_to.set(response)
+            self._serve(message, asked)
+            return None
+        try:
+            self._handle_receive(message)
+        except Exception as error:
+            return self._fail_hook(error)
         return None
 
-    def _answer(self, call: Call) -> ExitReason | None:
+    def _answer(self, call: Call) -> None:
         if isinstance(call.request, GetStatus):
             call.reply({})
-            return None
+        elif call.deadline >= self._cell.context.clock.now():
+            self._serve(call.request, call)
+
+    def _serve(self, message: Any, question: Question) -> None:
+        # In the cell's books while the hook runs: a BaseException out of it, or a kill, must not leave who asked
+        # without an answer.
+        if not self._cell.opened(question):
+            return
         try:
-            call.reply(self._handle_receive(call.request))
+            question.reply(self._handle_receive(message))
         except Exception as error:
-            call.fail(error)
-        return None
+            # pykka's own rule (trap 2), kept for actors that were written for it: an exception in an
+            # ask goes to the asker, and the actor lives on.
+            question.fail(error)
 
     def _stop_hook(self, reason: ExitReason) -> ExitReason:
         self._cell.closing = True
@@ -228,7 +287,7 @@ class _Supervised(pykka.ThreadingActor):
         self._cell.finish(reason, silent=silent)
 
 
-def _start(actor: pykka.ThreadingActor, name: str) -> threading.Thread:
-    thread = threading.Thread(target=actor._actor_loop, name=name, daemon=True)
-    thread.start()
-    return thread
+def _start(actor: pykka.ThreadingActor, cell: Cell) -> None:
+    # Known to the cell before it runs: what runs first may call itself, and must be told.
+    cell.thread = threading.Thread(target=actor._actor_loop, name=cell.ref.name, daemon=True)
+    cell.thread.start()

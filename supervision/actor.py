@@ -5,13 +5,12 @@ Starting one under a supervisor is in ``starting``; the substrate (pykka) in ``_
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, final
 
 import attrs
 
-from supervision._pykka import Envelope, Inbox, ThreadActor, is_proxy_message, is_stop
+from supervision._pykka import AskedFrom, Envelope, Inbox, ThreadActor, is_proxy_message, is_stop
 from supervision.cell import Cell
 from supervision.clock import Clock, Timer
 from supervision.context import TreeContext
@@ -20,7 +19,7 @@ from supervision.exit_reason import KILLED, NORMAL, ExitReason, crashed
 from supervision.links import Effect, effect_of_exit
 from supervision.messages import Continue, Exit, Ignore, NoReply, Stop
 from supervision.ref import Ref
-from supervision.requests import Call, Cast, From, GetStatus, StopRequest, Wake
+from supervision.requests import Call, Cast, From, GetStatus, Question, StopRequest, Wake
 
 __all__ = ["Actor", "InitResult"]
 
@@ -43,11 +42,17 @@ class Actor(ThreadActor):
     # Callbacks
 
     def init(self, *args: Any, **kwargs: Any) -> InitResult:
-        """Set up; the starter waits for it. Raising, or returning ``Stop``, makes the start fail."""
+        """Set up; the starter waits for it. Raising, or returning ``Stop``, makes the start fail.
+
+        An ``init`` that outlasts its start timeout is abandoned: nothing else of the actor runs when it returns.
+        """
         return None
 
     def handle_call(self, request: Any, from_: From) -> Any:
-        """Return the reply, or ``NOREPLY`` and use ``from_.reply`` later, or ``Stop(reason, reply)``."""
+        """Return the reply, or ``NOREPLY`` and use ``from_.reply`` later, or ``Stop(reason)``.
+
+        With ``Stop(reason, reply)`` the caller has the reply before ``terminate`` runs.
+        """
         raise NotImplementedError(f"{type(self).__name__} takes no calls; it was sent {request!r}")
 
     def handle_cast(self, message: Any) -> Stop | None:
@@ -108,7 +113,7 @@ class Actor(ThreadActor):
         """Tie the actor to *cell* and start its thread; *answer* is given what became of ``init``."""
         self._cell = cell
         self._begin = (args, kwargs, answer)
-        cell.thread = self.start_thread(cell.ref.name)
+        self.start_thread(cell)
 
     @final
     def run_loop(self) -> None:
@@ -117,7 +122,7 @@ class Actor(ThreadActor):
         args, kwargs, answer = self._begin
         del self._begin
         try:
-            result = self.init(*args, **kwargs)
+            result = _checked_init(self.init(*args, **kwargs), self.init)
         except BaseException as error:
             result = Stop(crashed(error))
         if isinstance(result, Stop | Ignore):
@@ -125,7 +130,12 @@ class Actor(ThreadActor):
             answer(StartError(cell.ref.name, result.reason) if isinstance(result, Stop) else result)
             return
         answer(cell.ref)
-        cell.finish(self._live(result))
+        try:
+            reason = self._live(result)
+        except BaseException as error:
+            # Only what is not a handler's can come here; an actor whose thread ended must be down all the same.
+            reason = crashed(error)
+        cell.finish(reason)
 
     def _live(self, first: Continue | None) -> ExitReason:
         """Handle message after message; return why there are no more."""
@@ -133,7 +143,7 @@ class Actor(ThreadActor):
         inbox = self._inbox()
         now = self.clock.now
         end: Stop | _Die | None = None
-        if first is not None:
+        if first is not None and cell.reason is None:
             end = self._guarded(self.handle_continue, first.term)
         while end is None:
             item = inbox.get()
@@ -143,6 +153,7 @@ class Actor(ThreadActor):
                     inbox.put(item)  # to be refused with the rest
                     break
             if cell.reason is not None:
+                inbox.put(item)
                 break  # killed while it was busy: it may do nothing more
             kind = type(item)
             if kind is Call:
@@ -154,7 +165,9 @@ class Actor(ThreadActor):
                 end = self._other(item)
         if end is None or cell.reason is not None:
             return KILLED
-        cell.closing = True  # trap 7: whoever is dying answers nobody any more
+        # Trap 7: whoever is dying answers nobody any more, nor those who ask through pykka.
+        cell.closing = True
+        self.actor_stopped.set()
         return end.reason if isinstance(end, _Die) else self._terminate(end.reason)
 
     def _other(self, item: Any) -> Stop | None:
@@ -210,46 +223,36 @@ class Actor(ThreadActor):
         if type(call.request) is GetStatus:
             call.reply(self._safe_status())
             return None
-        self._cell.opened(call)
+        if not self._cell.opened(call):
+            return None
         try:
             result = self.handle_call(call.request, call)
         except BaseException as error:
             return Stop(crashed(error))  # the caller learns it as ActorExited, when the cell ends
-        if type(result) is NoReply:
-            return None
-        stop = result if type(result) is Stop else None
-        self._cell.closed(call)
-        call.reply(result.reply if type(result) is Stop else result)
-        return stop
+        return _reply(call, result)
 
     def _from_pykka(self, envelope: Any) -> Stop | None:
         """Serve pykka's own ``ask``, ``tell``, ``stop`` and proxies."""
-        message, reply_to = envelope.message, envelope.reply_to
+        message, asked = envelope.message, AskedFrom(envelope.reply_to)
         if is_stop(message):
-            if reply_to is not None:
-                reply_to.set(None)
+            self._inbox().put(envelope)  # answered when the actor is down, as pykka does
             return Stop(NORMAL)
-        if is_proxy_message(message):
-            handler: Callable[[Any], Any] = self._handle_receive
-        elif reply_to is None:
+        proxied = is_proxy_message(message)
+        if not proxied and envelope.reply_to is None:
             return self._guarded(self.handle_cast, message)
-        else:
-            handler = _ask_handler(self, reply_to)
+        if not self._cell.opened(asked):
+            return None
         try:
-            result = handler(message)
+            result = self._handle_receive(message) if proxied else self.handle_call(message, asked)
         except BaseException as error:
-            if reply_to is not None:
-                reply_to.set_exception((type(error), error, error.__traceback__))
+            asked.fail(error)
             return Stop(crashed(error))
-        stop = result if isinstance(result, Stop) else None
-        if reply_to is not None and not isinstance(result, NoReply):
-            reply_to.set(stop.reply if stop else result)
-        return stop
+        return _reply(asked, result)
 
     def _safe_status(self) -> Mapping[str, object]:
         try:
             return dict(self.status())
-        except Exception as error:
+        except BaseException as error:
             return {"status": f"failed: {error!r}"}
 
 
@@ -261,31 +264,23 @@ class _Die:
     reason: ExitReason
 
 
-@final
-class _AskedFrom:
-    """``From`` for one who asked through pykka."""
-
-    def __init__(self, reply_to: Any) -> None:
-        self._reply_to = reply_to
-
-    def reply(self, value: object) -> bool:
-        return self._first(self._reply_to.set, value)
-
-    def fail(self, error: BaseException) -> bool:
-        return self._first(self._reply_to.set_exception, (type(error), error, error.__traceback__))
-
-    @staticmethod
-    def _first(put: Callable[[Any], None], value: object) -> bool:
-        # pykka's future raises queue.Full at the second answer.
-        with contextlib.suppress(Exception):
-            put(value)
-            return True
-        return False
+def _reply(question: Question, result: Any) -> Stop | None:
+    """Answer with what ``handle_call`` returned; return how the actor ends, if so."""
+    if type(result) is not Stop:
+        if type(result) is not NoReply:
+            question.reply(result)
+        return None
+    if type(result.reply) is not NoReply:
+        question.reply(result.reply)
+    return result
 
 
-def _ask_handler(actor: Actor, reply_to: Any) -> Callable[[Any], Any]:
-    from_ = _AskedFrom(reply_to)
-    return lambda message: actor.handle_call(message, from_)
+def _checked_init(result: Any, init: Callable[..., Any]) -> InitResult:
+    if result is None or isinstance(result, Continue | Ignore | Stop):
+        return result
+    raise TypeError(
+        f"{init.__qualname__} returned {result!r}; expected None, Continue(term), IGNORE or Stop(reason)"
+    )
 
 
 def _checked(result: Any, handler: Callable[..., Any]) -> Stop | None:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol, final
 
-__all__ = ["Clock", "MonotonicClock", "Timer", "VirtualClock"]
+__all__ = ["Clock", "MonotonicClock", "Timer", "VirtualClock", "open_gate"]
 
 
 @final
@@ -56,10 +56,18 @@ class Clock(Protocol):
         """Acquire *gate* within *timeout* seconds of this clock; how every bounded wait of a tree is made.
 
         Blocks the calling thread. ``math.inf`` waits for ever, 0 does not wait. Returns whether it was acquired.
+        A clock may open the gate itself to end the wait, so whoever opens it uses ``open_gate``, and whoever was
+        told False looks once more for what was waited for.
         """
 
     def close(self) -> None:
         """End the clock's thread, if it has one; timers that are left never fire. Idempotent."""
+
+
+def open_gate(gate: threading.Lock) -> None:
+    """Let the one who waits at *gate* go on; fine if its time ran out, and the clock opened it, in this moment."""
+    with contextlib.suppress(RuntimeError):
+        gate.release()
 
 
 class _Agenda:
@@ -183,9 +191,7 @@ class VirtualClock:
 
         def expire() -> None:
             expired.set()
-            # Opened by its owner in the same moment: the waiter has what it waited for, nothing to do.
-            with contextlib.suppress(RuntimeError):
-                gate.release()
+            open_gate(gate)
 
         timer = self.call_at(self._now + timeout, expire)
         gate.acquire()

@@ -30,7 +30,7 @@ class TreeContext:
     registry: Registry = attrs.field(init=False)
     events: EventBus = attrs.field(factory=EventBus, init=False)
     _incarnations: Iterator[int] = attrs.field(factory=lambda: itertools.count(1), init=False)
-    _unstopped: dict[Ref, threading.Thread | None] = attrs.field(factory=dict, init=False)
+    _unstopped: dict[Ref, threading.Thread] = attrs.field(factory=dict, init=False)
 
     @registry.default
     def _own_registry(self) -> Registry:
@@ -40,12 +40,22 @@ class TreeContext:
         """Return a number that no other incarnation of this tree has; ``next`` on a count is atomic."""
         return next(self._incarnations)
 
-    def abandoned(self, ref: Ref, thread: threading.Thread | None) -> None:
-        """Remember a thread that would not stop."""
+    def abandoned(self, ref: Ref, thread: threading.Thread) -> None:
+        """Remember a thread that would not stop, and forget those that have ended since."""
+        running = self.unstopped()
+        for old in list(self._unstopped):
+            if old not in running:
+                self._unstopped.pop(old, None)
         self._unstopped[ref] = thread
+
+    def settle(self, timeout: float) -> None:
+        """Wait for abandoned threads that are on their way out. Blocks until one takes *timeout* real seconds."""
+        for thread in list(self._unstopped.values()):
+            if thread is not threading.current_thread():
+                thread.join(timeout)
+                if thread.is_alive():
+                    return
 
     def unstopped(self) -> tuple[Ref, ...]:
         """Return the abandoned actors whose threads still run."""
-        return tuple(
-            ref for ref, thread in list(self._unstopped.items()) if thread is None or thread.is_alive()
-        )
+        return tuple(ref for ref, thread in list(self._unstopped.items()) if thread.is_alive())

@@ -44,15 +44,6 @@ class Down:
 
 @final
 @attrs.frozen
-class Stop:
-    """Returned by a handler to end the actor with *reason*; *reply* answers the call that is being handled."""
-
-    reason: ExitReason
-    reply: Any = None
-
-
-@final
-@attrs.frozen
 class Continue:
     """Returned by ``init`` to run ``handle_continue(term)`` before any message, after the starter was answered."""
 
@@ -73,3 +64,16 @@ class NoReply:
 
 IGNORE = Ignore()
 NOREPLY = NoReply()
+
+
+@final
+@attrs.frozen
+class Stop:
+    """Returned by a handler to end the actor with *reason*.
+
+    *reply* answers the call that is being handled; without one its caller gets ``ActorExited`` with the reason, as
+    after gen_server's ``{stop, Reason, State}``.
+    """
+
+    reason: ExitReason
+    reply: Any = NOREPLY

@@ -6,11 +6,14 @@ The user's plain messages (``send``) and the values handlers return (``messages`
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any, Protocol, final
 
-__all__ = ["Call", "Cast", "From", "GetStatus", "StopRequest", "Wake"]
-
+from supervision.clock import open_gate
+from supervision.errors import ActorExited
 from supervision.exit_reason import ExitReason
+
+__all__ = ["Call", "Cast", "From", "GetStatus", "Question", "StopRequest", "Wake"]
 
 
 class From(Protocol):
@@ -23,6 +26,16 @@ class From(Protocol):
         """Answer by raising *error* in the caller. Returns whether this was the first answer."""
 
 
+class Question(From, Protocol):
+    """A ``From`` as a cell keeps it: it has to be failed if the actor ends before it is answered."""
+
+    #: Set by the cell that has it in its books; called once, after the answer.
+    on_answer: Callable[[Question], None] | None
+
+    def refuse(self, name: str, reason: ExitReason) -> None:
+        """Say that the actor *name* ended with *reason* before it answered."""
+
+
 @final
 class Call:
     """One request with the one-lock place where its answer is put.
@@ -31,49 +44,46 @@ class Call:
     ``concurrent.futures.Future`` takes 3.8 us). Not frozen: it is the answer's place.
     """
 
-    __slots__ = ("_error", "_first", "_value", "deadline", "gate", "request")
+    __slots__ = ("_answer", "deadline", "gate", "on_answer", "request")
 
     def __init__(self, request: object, deadline: float) -> None:
         self.request = request
         self.deadline = deadline  #: seconds on the tree's clock; past it the request is not handled
         self.gate = threading.Lock()
         self.gate.acquire()
-        #: Whoever pops the one element answers; list.pop is atomic, so no second lock is needed.
-        self._first = [True]
-        self._value: Any = None
-        self._error: BaseException | None = None
+        #: The first (value, error) under its one key stays; setdefault is atomic, so no second lock is needed.
+        self._answer: dict[bool, tuple[object, BaseException | None]] = {}
+        self.on_answer: Callable[[Question], None] | None = None
 
     def reply(self, value: object) -> bool:
         """See ``From.reply``."""
-        if not self._claim():
-            return False
-        self._value = value
-        self.gate.release()
-        return True
+        return self._settle((value, None))
 
     def fail(self, error: BaseException) -> bool:
         """See ``From.fail``."""
-        if not self._claim():
-            return False
-        self._error = error
-        self.gate.release()
-        return True
+        return self._settle((None, error))
+
+    def refuse(self, name: str, reason: ExitReason) -> None:
+        """See ``Question.refuse``."""
+        self.fail(ActorExited(name, reason))
 
     def answered(self) -> bool:
         """Return whether an answer was given."""
-        return not self._first
+        return bool(self._answer)
 
     def result(self) -> Any:
-        """Return the answer, or raise it; only after ``gate`` was acquired."""
-        if self._error is not None:
-            raise self._error
-        return self._value
+        """Return the answer, or raise it; only once it is ``answered``."""
+        value, error = self._answer[True]
+        if error is not None:
+            raise error
+        return value
 
-    def _claim(self) -> bool:
-        try:
-            self._first.pop()
-        except IndexError:
+    def _settle(self, answer: tuple[object, BaseException | None]) -> bool:
+        if self._answer.setdefault(True, answer) is not answer:
             return False
+        open_gate(self.gate)
+        if self.on_answer is not None:
+            self.on_answer(self)
         return True
 
 

@@ -12,10 +12,10 @@ from supervision import _pykka
 from supervision.actor import Actor
 from supervision.cell import Cell
 from supervision.child_spec import ChildSpec
-from supervision.clock import Clock
+from supervision.clock import Clock, open_gate
 from supervision.context import TreeContext
 from supervision.errors import AlreadyRegistered, StartError
-from supervision.events import ActorStarted
+from supervision.events import ActorStarted, ActorUnstopped
 from supervision.exit_reason import crashed
 from supervision.messages import IGNORE, Ignore
 from supervision.ref import Ref, cell_of
@@ -53,7 +53,13 @@ def start_child(spec: ChildSpec, context: TreeContext, name: str, parent: Ref | 
     except BaseException as error:
         _forget(cell)
         raise StartError(name, crashed(error)) from error
-    outcome = answer.wait(context.clock, spec.start_timeout)
+    try:
+        outcome = answer.wait(context.clock, spec.start_timeout)
+    except (
+        BaseException
+    ):  # Ctrl-C while a tree starts in the main thread: what runs of it must hear of the end
+        _forget(cell)
+        raise
     if isinstance(outcome, Ref):
         if context.events.active:
             context.events.emit(ActorStarted(actor=name, incarnation=outcome.incarnation))
@@ -62,7 +68,10 @@ def start_child(spec: ChildSpec, context: TreeContext, name: str, parent: Ref | 
     if isinstance(outcome, Ignore):
         return IGNORE
     if outcome is None:
-        context.abandoned(cell.ref, cell.thread)
+        if context.events.active:
+            context.events.emit(
+                ActorUnstopped(actor=name, incarnation=cell.ref.incarnation, waited=spec.start_timeout)
+            )
         raise StartError(name, f"init did not return within {spec.start_timeout:g} s")
     raise outcome
 
@@ -85,7 +94,7 @@ def _forget(cell: Cell) -> None:
     # Unlinked first: the parent learns of a failed start by the error, and gets no exit signal for it.
     if cell.parent is not None:
         cell.unlink(cell_of(cell.parent))
-    cell.finish(crashed("start failed"), silent=True)
+    cell.finish(crashed("start failed"), silent=True, outside=True)
 
 
 @final
@@ -99,7 +108,7 @@ class _Answer:
 
     def give(self, outcome: Ref | Ignore | StartError) -> None:
         self._outcome = outcome
-        self._gate.release()
+        open_gate(self._gate)
 
     def of_hook(self, cell: Cell) -> Any:
         """Return the function that a plain actor calls with what ``on_start`` raised, or None."""
@@ -108,4 +117,5 @@ class _Answer:
         )
 
     def wait(self, clock: Clock, timeout: float) -> Ref | Ignore | StartError | None:
-        return self._outcome if clock.acquire(self._gate, timeout) else None
+        clock.acquire(self._gate, timeout)
+        return self._outcome  # also when it came in the very moment in which the time ran out
