@@ -26,11 +26,17 @@ class DynamicSupervisor(Supervisor):
 
     Args (of its ``init``):
         intensity, period: As ``SupFlags``.
-        max_children: How many specs it holds at most; one more is refused. ``math.inf``: no limit.
+        max_children: How many specs it holds at most; one more is refused. ``math.inf``: no limit, 0: none at all.
+
+    Raises (its start fails with it):
+        ValueError: A number is out of range.
     """
 
     def init(self, intensity: int = 1, period: float = 5.0, max_children: float = math.inf) -> InitResult:  # type: ignore[override]
         """Start with no children."""
+        whole = isinstance(max_children, int) and not isinstance(max_children, bool)
+        if not (whole and max_children >= 0) and max_children != math.inf:
+            raise ValueError(f"max_children {max_children!r}: expected a whole number >= 0 or math.inf")
         self._max_children = max_children
         return super().init(SupFlags(intensity=intensity, period=period))
 

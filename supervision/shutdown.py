@@ -31,9 +31,14 @@ def stop_child(ref: Ref, shutdown: float | BrutalKill, supervisor: Ref) -> ExitR
 def stop_together(
     children: Sequence[tuple[Ref, float | BrutalKill]], supervisor: Ref
 ) -> Sequence[ExitReason]:
-    """Ask all *children* at once and then wait for each; return their exit reasons. For dynamic children."""
+    """Ask all *children* at once and then wait for each; return their exit reasons. For dynamic children.
+
+    Blocks for at most the longest of their shutdown times.
+    """
     for ref, shutdown in children:
-        if not isinstance(shutdown, BrutalKill):
+        if isinstance(shutdown, BrutalKill):
+            cell_of(ref).kill()
+        else:
             cell_of(ref).signal(supervisor, SHUTDOWN)
     if not children:
         return ()
@@ -43,11 +48,11 @@ def stop_together(
 
 
 def _await_end(cell: Cell, shutdown: float | BrutalKill, begun: float, now: float) -> ExitReason:
-    if isinstance(shutdown, BrutalKill):
-        cell.kill()
-    elif not cell.join(shutdown - (now - begun)) and cell.kill() and cell.context.events.active:
-        cell.context.events.emit(
-            ActorUnstopped(actor=cell.ref.name, incarnation=cell.ref.incarnation, waited=shutdown)
-        )
+    if not isinstance(shutdown, BrutalKill) and not cell.join(shutdown - (now - begun)) and cell.kill():
+        events = cell.context.events
+        if events.active:
+            events.emit(
+                ActorUnstopped(actor=cell.ref.name, incarnation=cell.ref.incarnation, waited=shutdown)
+            )
     # Its end may have begun in another thread in this very moment; the reason is there before anybody is told.
     return cell.reason or KILLED
