@@ -23,13 +23,13 @@ class EventBus:
 
     def __init__(self) -> None:
         #: Replaced as a whole under the lock, so that emit() reads it without one.
-        self._sinks: tuple[Sink, ...] = ()
+        self._subscriptions: tuple[_Subscription, ...] = ()
         self._lock = threading.Lock()
 
     @property
     def active(self) -> bool:
         """Whether anybody listens; look before building an event on a hot path."""
-        return bool(self._sinks)
+        return bool(self._subscriptions)
 
     def subscribe(self, sink: Sink) -> Callable[[], None]:
         """Call *sink* with every event from now on, in the thread in which it happens; it must not block.
@@ -40,29 +40,39 @@ class EventBus:
         Returns:
             A function that ends the subscription; calling it twice is fine.
         """
+        own = _Subscription(sink)
         with self._lock:
-            self._sinks = (*self._sinks, sink)
+            self._subscriptions = (*self._subscriptions, own)
 
         def unsubscribe() -> None:
-            self._detach(sink)
+            self._detach(own)
 
         return unsubscribe
 
     def emit(self, event: Event) -> None:
-        """Hand *event* to every sink, in the order of subscription. Never raises."""
-        for sink in self._sinks:
+        """Hand *event* to every sink, in the order of subscription. Never raises, unless warnings are made errors."""
+        broken = ""
+        for subscription in self._subscriptions:
             try:
-                sink(event)
+                subscription.sink(event)
             except Exception as error:
-                # A broken observer must not take down what it observes.
-                if self._detach(sink):
-                    warnings.warn(
-                        f"event sink {sink!r} raised {error!r} and was detached", RuntimeWarning, stacklevel=2
-                    )
+                # A broken observer must not take down what it observes, nor keep the event from the others.
+                if self._detach(subscription):
+                    broken += f"event sink {subscription.sink!r} raised {error!r} and was detached. "
+        if broken:
+            warnings.warn(broken.rstrip(), RuntimeWarning, stacklevel=2)
 
-    def _detach(self, sink: Sink) -> bool:
+    def _detach(self, subscription: _Subscription) -> bool:
         with self._lock:
-            kept = tuple(other for other in self._sinks if other is not sink)
-            found = len(kept) != len(self._sinks)
-            self._sinks = kept
+            kept = tuple(other for other in self._subscriptions if other is not subscription)
+            found = len(kept) != len(self._subscriptions)
+            self._subscriptions = kept
         return found
+
+
+@final
+class _Subscription:
+    """One subscription of a sink, which may have several."""
+
+    def __init__(self, sink: Sink) -> None:
+        self.sink = sink
