@@ -67,7 +67,10 @@ class ActorExited(SupervisionError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"actor {self.name!r} ended before it replied: {self.reason}"
+        return (
+            f"actor {self.name!r} ended before it replied: {self.reason}. Whether the request had an effect is "
+            "unknown: look before you repeat it"
+        )
 
 
 class CallSelf(SupervisionError):
@@ -92,7 +95,7 @@ class StartError(SupervisionError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"{self.name!r} did not start: {self.reason}"
+        return f"{self.name!r} did not start: {self.reason}. Nothing of it runs; mend the cause and start it again"
 
 
 class AlreadyRegistered(SupervisionError):
@@ -105,7 +108,7 @@ class AlreadyRegistered(SupervisionError):
         self.holder = holder
 
     def __str__(self) -> str:
-        return f"name {self.name!r} is taken in tree {self.tree!r} by {self.holder}; names are unique within one tree"
+        return f"name {self.name!r} is taken in tree {self.tree!r} by {self.holder}; names are unique within one tree: choose another, or use that one"
 
 
 class ChildExists(SupervisionError):
@@ -117,7 +120,11 @@ class ChildExists(SupervisionError):
         self.running = running
 
     def __str__(self) -> str:
-        remedy = "use that one" if self.running else "restart_child() or delete_child() it"
+        remedy = (
+            "use that one, terminate_child() it first"
+            if self.running
+            else "restart_child() or delete_child() it"
+        )
         state = "already started" if self.running else "already present, not running"
         return f"child {self.id!r} is {state}; {remedy}, or choose another id"
 
@@ -131,7 +138,9 @@ class NoSuchChild(SupervisionError):
         self.known = tuple(known)
 
     def __str__(self) -> str:
-        return f"no child {self.id!r} here; this supervisor has: {', '.join(self.known) or 'none'}"
+        return (
+            f"no child {self.id!r} here; use one that this supervisor has: {', '.join(self.known) or 'none'}"
+        )
 
 
 class MaxChildren(SupervisionError):
@@ -146,7 +155,7 @@ class MaxChildren(SupervisionError):
 
 
 class TreeNotRunning(SupervisionError):
-    """The tree has not been started, or has ended; ``state`` says which."""
+    """The tree is not in a state for this; ``state`` says in which: "not started", "already started" or "ended"."""
 
     def __init__(self, name: str, state: str) -> None:
         super().__init__(name, state)
@@ -154,4 +163,9 @@ class TreeNotRunning(SupervisionError):
         self.state = state
 
     def __str__(self) -> str:
-        return f"tree {self.name!r} is {self.state}; call start(), or use it in a with statement"
+        remedy = (
+            "call start(), or use it in a with statement"
+            if self.state == "not started"
+            else "a tree lives once: use it as it is, or make a new Tree"
+        )
+        return f"tree {self.name!r} is {self.state}; {remedy}"

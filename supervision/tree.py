@@ -27,6 +27,9 @@ from supervision.tree_view import TreeNode, snapshot
 
 __all__ = ["Tree"]
 
+#: Real seconds for a killed thread that is on its way out to be gone.
+_LEAVING = 0.1
+
 
 @final
 class Tree:
@@ -62,8 +65,9 @@ class Tree:
         )
         self.context = TreeContext(name, MonotonicClock(name) if clock is None else clock)
         self._owns_clock = clock is None
-        self._lock = threading.Lock()  #: makes start and stop one after the other, from whichever threads
+        self._starting = threading.Lock()  #: held while the tree starts; guards what follows
         self._root: Ref | None = None
+        self._ended = False  #: whether it has been stopped, or its start failed: it will not start any more
 
     @property
     def name(self) -> str:
@@ -101,12 +105,16 @@ class Tree:
 
         Raises:
             StartError: A child did not start; those before it were stopped again.
-            TreeNotRunning: It was started before; a tree lives once.
+            TreeNotRunning: It was started before, also if that failed; a tree lives once.
         """
-        with self._lock:
-            if self._root is not None:
-                raise TreeNotRunning(self.name, "already started; make a new Tree instead")
-            outcome = start_actor(self._spec, self.context, self.name, None)
+        with self._starting:
+            if self._root is not None or self._ended:
+                raise TreeNotRunning(self.name, "ended" if self._ended else "already started")
+            try:
+                outcome = start_actor(self._spec, self.context, self.name, None)
+            except BaseException:
+                self._end()
+                raise
             assert not isinstance(outcome, Ignore)  # a supervisor's init does not ignore
             self._root = outcome
         return self
@@ -115,25 +123,35 @@ class Tree:
         """Stop every actor, in reverse start order. Blocks; stopping twice, or from two threads, is fine.
 
         Args:
-            timeout: Seconds for all of it; what has not ended then is abandoned and named by ``unstopped``.
-                ``math.inf`` waits for ever.
+            timeout: Seconds for all of it; what has not ended then is left to itself and named by ``unstopped``.
+                ``math.inf`` waits for ever. A start that is under way in another thread gets as many real seconds.
 
         Returns:
             Whether everything ended in time.
         """
-        with self._lock:
-            if self._root is None:
-                return True
-            cell = cell_of(self._root)
-            # The root has no supervisor above it: it is its own, so that it runs terminate.
-            cell.parent = self._root
-            cell.signal(self._root, SHUTDOWN)
-            ended = cell.join(timeout)
-            if not ended:
-                cell.kill()
-            if self._owns_clock:
-                self.context.clock.close()
-            return ended and not self.unstopped()
+        if not self._starting.acquire(timeout=min(max(0.0, timeout), threading.TIMEOUT_MAX)):
+            return False
+        root = self._root
+        self._starting.release()
+        if root is None:
+            return True
+        cell = cell_of(root)
+        # The root has no supervisor above it: it is its own, so that it runs terminate.
+        cell.parent = root
+        cell.signal(root, SHUTDOWN)
+        ended = cell.join(timeout)
+        if not ended:
+            cell.kill()
+            # Each of the others hears of the root's end and still runs its own terminate, which may have to bury
+            # a process: so they are not killed as well, but named until their threads have ended.
+            for name in self.registry.names():
+                late = self.registry.whereis(name)
+                thread = None if late is None else cell_of(late).thread
+                if late is not None and thread is not None:
+                    self.context.abandoned(late, thread)
+        self._end()
+        self.context.settle(_LEAVING)
+        return ended and not self.unstopped()
 
     def wait(self, timeout: float = math.inf) -> ExitReason | None:
         """Wait until the tree has ended by itself or by ``stop``; returns the root's exit reason, or None in time.
@@ -148,7 +166,7 @@ class Tree:
         return self._root is not None and self._root.is_alive()
 
     def unstopped(self) -> tuple[Ref, ...]:
-        """Return the actors that were killed and whose threads still run."""
+        """Return the actors that were killed, or left to themselves by ``stop``, and whose threads still run."""
         return self.context.unstopped()
 
     def start_child(self, spec: ChildSpec) -> Ref | None:
@@ -166,6 +184,11 @@ class Tree:
     def as_dict(self) -> dict[str, object]:
         """Return the tree as nested dicts, ready for JSON."""
         return self.snapshot().as_dict()
+
+    def _end(self) -> None:
+        self._ended = True
+        if self._owns_clock:
+            self.context.clock.close()
 
     def __enter__(self) -> Tree:
         return self.start()
