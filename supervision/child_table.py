@@ -6,7 +6,7 @@ the number of siblings.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import final
 
 import attrs
@@ -45,9 +45,9 @@ class ChildTable:
     def __iter__(self) -> Iterator[Child]:
         return iter(tuple(self._rows.values()))
 
-    def ids(self) -> tuple[str, ...]:
-        """Return all ids in start order."""
-        return tuple(self._rows)
+    def ids(self) -> Iterable[str]:
+        """Return all ids in start order, as a view: not to be kept while the table is written."""
+        return self._rows.keys()
 
     def get(self, id: str) -> Child | None:
         """Return the child with *id*, or None."""

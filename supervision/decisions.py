@@ -301,5 +301,5 @@ def _stops(rows: Iterable[Child]) -> list[Stop]:
 def _known(state: SupState, id: str) -> Child:
     child = state.children.get(id)
     if child is None:
-        raise NoSuchChild(id, state.children.ids())
+        raise NoSuchChild(id, tuple(state.children.ids()))
     return child
