@@ -1,0 +1,115 @@
+"""The state machine mechanism."""
+
+from __future__ import annotations
+
+import enum
+import pickle
+from collections.abc import Mapping
+
+import pytest
+
+from supervision.errors import SupervisionError
+from supervision.statem import IllegalTransition, TransitionTable
+
+
+class State(enum.Enum):
+    SHUT = "shut"
+    OPEN = "open"
+    GONE = "gone"
+
+
+class Event(enum.Enum):
+    PUSH = "push"
+    PULL = "pull"
+    BREAK = "break"
+
+
+ROWS: Mapping[State, Mapping[Event, State]] = {
+    State.SHUT: {Event.PUSH: State.OPEN, Event.BREAK: State.GONE},
+    State.OPEN: {Event.PULL: State.SHUT, Event.PUSH: State.OPEN},
+    State.GONE: {},
+}
+DOOR = TransitionTable("a door", State.SHUT, ROWS)
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("event", Event)
+def test_every_pair_leads_where_the_table_says_or_is_refused(state: State, event: Event) -> None:
+    """A legal event gives the declared state; every other raises, and takes() tells beforehand."""
+    target = ROWS[state].get(event)
+
+    assert DOOR.takes(state, event) is (target is not None)
+    if target is not None:
+        assert DOOR.next(state, event) is target
+    else:
+        with pytest.raises(IllegalTransition):
+            DOOR.next(state, event)
+
+
+def test_an_illegal_event_changes_nothing() -> None:
+    """After the refusal the table answers as before, and the legal event is still taken."""
+    before = list(DOOR.edges())
+    with pytest.raises(IllegalTransition):
+        DOOR.next(State.SHUT, Event.PULL)
+
+    assert list(DOOR.edges()) == before
+    assert DOOR.next(State.SHUT, Event.PUSH) is State.OPEN
+
+
+def test_the_refusal_teaches_and_pickles() -> None:
+    """The text says who, in which state, got what, and what it could have taken."""
+    with pytest.raises(IllegalTransition) as raised:
+        DOOR.next(State.SHUT, Event.PULL)
+
+    assert str(raised.value) == "a door that is shut cannot take 'pull'; it can take push, break"
+    assert isinstance(raised.value, SupervisionError)
+    copy = pickle.loads(pickle.dumps(raised.value))
+    assert (copy.subject, copy.state, copy.event, copy.possible) == (
+        "a door",
+        "shut",
+        "pull",
+        ("push", "break"),
+    )
+    with pytest.raises(IllegalTransition, match="nothing: it is a final state"):
+        DOOR.next(State.GONE, Event.PUSH)
+
+
+def test_a_final_state_takes_nothing() -> None:
+    """A state is final exactly when its row is empty."""
+    assert [state for state in State if DOOR.is_final(state)] == [State.GONE]
+
+
+def test_a_table_must_be_total() -> None:
+    """A state without a row is a mistake of the declaration, named when it is made."""
+    with pytest.raises(ValueError, match="a door: no row for gone; a final state has an empty one"):
+        TransitionTable("a door", State.SHUT, {State.SHUT: {Event.PUSH: State.OPEN}, State.OPEN: {}})
+
+
+def test_every_state_must_be_reachable() -> None:
+    """A state that nothing leads to is dead code, named when the table is made."""
+    with pytest.raises(ValueError, match="a door: nothing leads to gone, open"):
+        TransitionTable(
+            "a door", State.SHUT, {State.SHUT: {}, State.OPEN: {Event.PUSH: State.GONE}, State.GONE: {}}
+        )
+
+
+def test_the_table_keeps_what_was_checked() -> None:
+    """Changing the mapping that was given changes no machine."""
+    rows = {state: dict(row) for state, row in ROWS.items()}
+    table = TransitionTable("a door", State.SHUT, rows)
+    rows[State.SHUT].clear()
+
+    assert table.next(State.SHUT, Event.PUSH) is State.OPEN
+
+
+def test_the_diagram_is_the_table() -> None:
+    """The Mermaid text has the initial state, every edge, and the final states."""
+    assert DOOR.as_mermaid().splitlines() == [
+        "stateDiagram-v2",
+        "    [*] --> shut",
+        "    shut --> open: push",
+        "    shut --> gone: break",
+        "    open --> shut: pull",
+        "    open --> open: push",
+        "    gone --> [*]",
+    ]
