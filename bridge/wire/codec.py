@@ -23,7 +23,7 @@ Dump = Callable[..., bytes]
 
 
 def dumps(value: object, dump: Dump = pickle.dumps) -> list[bytes | memoryview]:
-    """Return the frames of *value*: its pickle, then its big buffers, which are not copied.
+    """Return the frames of *value*: its pickle, then its big buffers, not copied into it.
 
     Args:
         value: What to send. Its buffers must not change until the message is out.

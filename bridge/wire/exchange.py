@@ -16,7 +16,7 @@ __all__ = ["Message", "MessageSocket", "receive", "send"]
 _NOBLOCK = 1  # zmq.NOBLOCK
 _SNDMORE = 2  # zmq.SNDMORE
 
-#: From this size on a frame is handed over without a copy; below it the bookkeeping costs more than the copy.
+#: From this size on a received frame stays where ZeroMQ put it; below it the bookkeeping costs more than the copy.
 _BIG = 64 * 1024
 
 Message = tuple[Header, list[memoryview]]
@@ -25,9 +25,11 @@ Message = tuple[Header, list[memoryview]]
 class MessageSocket(Protocol):
     """The part of a ZeroMQ socket that is used here."""
 
-    rcvmore: Any
+    @property
+    def rcvmore(self) -> Any:
+        """Whether more frames of the same message follow."""
 
-    def send(self, data: Any, flags: int = 0, copy: bool = True) -> Any:
+    def send(self, data: Any, flags: int = 0) -> Any:
         """Queue one frame."""
 
     def recv(self, flags: int = 0, copy: bool = True) -> Any:
@@ -52,7 +54,8 @@ def send(
     socket.send(header, flags | _SNDMORE)
     last = len(body) - 1
     for index, part in enumerate(body):
-        socket.send(part, flags if index == last else flags | _SNDMORE, len(part) < _BIG)
+        # Copied: without a copy pyzmq would start a thread and a context for the whole process to free it later.
+        socket.send(part, flags if index == last else flags | _SNDMORE)
 
 
 def receive(socket: MessageSocket) -> Message:

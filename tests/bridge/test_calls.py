@@ -1,0 +1,227 @@
+"""Calls over the data channel: what comes back, in which form, and what cannot cross."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from typing import Any
+
+import bridge_functions as there
+import pytest
+from bridge_house import House, Life
+
+from bridge.channel import Progress
+from bridge.errors import ChannelUnavailable, NotPicklable, RemoteError, RemoteTraceback
+from bridge.payload import encode_call
+from bridge.wire.codec import OUT_OF_BAND
+
+
+def test_a_result_comes_back(life: Life) -> None:
+    """A call returns what the function returned, keywords included, and leaves the channel clean."""
+    assert life.call(there.add, 1, right=2) == 3
+    assert life.interpreter.channel.clean
+
+
+def test_calls_share_a_process(life: Life) -> None:
+    """Call after call runs in the one process whose pid the interpreter tells."""
+    import os
+
+    assert {life.call(os.getpid) for _ in range(3)} == {life.interpreter.pid}
+
+
+def test_a_remote_exception_is_raised_here(life: Life) -> None:
+    """What the function raises is raised in the caller, and its cause is the worker's traceback without our frames."""
+    with pytest.raises(ValueError, match="as asked") as caught:
+        life.call(there.fail)
+
+    cause = caught.value.__cause__
+    assert isinstance(cause, RemoteTraceback)
+    assert "bridge_functions.py" in cause.text
+    assert "in fail" in cause.text
+    assert "interpreter/calls.py" not in cause.text
+    assert life.call(there.add, 1, 1) == 2
+
+
+@pytest.mark.parametrize(
+    ("function", "name"), [(there.fail_unpicklable, "Unpicklable"), (there.fail_in_bad_taste, "BadTaste")]
+)
+def test_an_exception_that_cannot_cross_is_described(life: Life, function: Any, name: str) -> None:
+    """Not picklable there, or not to be rebuilt here: a RemoteError with type, text and traceback."""
+    with pytest.raises(RemoteError) as caught:
+        life.call(function)
+
+    assert caught.value.type_name == f"bridge_functions.{name}"
+    assert caught.value.description in str(caught.value)
+    assert name in caught.value.traceback
+    assert life.call(there.add, 1, 1) == 2
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()])
+def test_what_is_no_exception_stays_there(life: Life, error: BaseException) -> None:
+    """A worker's SystemExit must not end the caller's thread: it is told as a RemoteError, and the worker lives."""
+    with pytest.raises(RemoteError, match=type(error).__name__):
+        life.call(there.fail, error)
+
+    assert life.call(there.add, 1, 1) == 2
+
+
+def test_sys_exit_does_not_end_the_worker(life: Life) -> None:
+    """User code that calls sys.exit has failed a call, no more."""
+    with pytest.raises(RemoteError, match="SystemExit"):
+        life.call(there.raise_exit)
+
+    assert life.call(there.add, 1, 1) == 2
+
+
+def test_an_argument_that_cannot_be_pickled_is_refused_here() -> None:
+    """It raises in the caller's thread, before anything is sent; the text says what, and what to do."""
+    with pytest.raises(NotPicklable, match=r"bridge_functions\.echo.*lock.*plain values") as caught:
+        encode_call(there.echo, (threading.Lock(),), {})
+
+    assert caught.value.__cause__ is not None
+
+
+def test_an_argument_that_cannot_be_rebuilt_there_is_told(life: Life) -> None:
+    """The call did not run; the error says why the worker could not rebuild it."""
+    with pytest.raises(NotPicklable, match=r"call of .* rebuilt in the worker .*made elsewhere"):
+        life.call(there.echo, there.Elsewhere())
+
+    assert life.call(there.add, 1, 1) == 2
+
+
+def test_a_result_that_cannot_be_pickled_is_told(life: Life) -> None:
+    """The function ran; its result cannot be sent."""
+    with pytest.raises(NotPicklable, match=r"result of .*lock.* cannot be pickled in the worker"):
+        life.call(threading.Lock)
+
+    assert life.interpreter.channel.clean
+
+
+def test_a_result_that_cannot_be_rebuilt_here_is_told(life: Life) -> None:
+    """It pickled in the worker and does not unpickle here."""
+    with pytest.raises(NotPicklable, match=r"result of .*caller's process.*made elsewhere"):
+        life.call(there.Elsewhere)
+
+    assert life.interpreter.channel.clean
+
+
+@pytest.mark.parametrize("size", [OUT_OF_BAND - 1, OUT_OF_BAND, 5_000_000])
+def test_a_big_buffer_travels_out_of_band(size: int) -> None:
+    """From a size on, a buffer is a frame of its own that is not copied into the pickle."""
+    request = encode_call(there.echo, (there.Buffer(bytearray(size)),), {})
+
+    assert len(request.frames) == (2 if size >= OUT_OF_BAND else 1)
+    assert sum(map(len, request.frames)) < size + 500
+
+
+@pytest.mark.parametrize("size", [100, OUT_OF_BAND, 5_000_000])
+def test_buffers_are_the_receivers_own(life: Life, size: int) -> None:
+    """Arguments can be written to in the worker, and results here; the sender's are untouched."""
+    mine = bytearray(size)
+
+    back = life.call(there.grown, there.Buffer(mine))
+
+    assert back.data[0] == 7
+    back.data[1] = 8
+    assert (mine[0], len(back.data)) == (0, size)
+
+
+def test_a_buffer_that_does_not_lie_in_one_piece_goes_in_band(life: Life) -> None:
+    """A slice with a step has no bytes to hand over; pickle refuses it, and so do we, with the reason."""
+    with pytest.raises(NotPicklable, match="contiguous"):
+        life.call(there.echo, there.Buffer(memoryview(bytearray(1_000_000))[::2]))
+
+
+def test_progress_reaches_the_caller(life: Life) -> None:
+    """Each report is handed to the caller's function, in order and in the caller's own thread."""
+    seen: list[tuple[Progress, int]] = []
+
+    life.call(there.reports, 3, on_progress=lambda p: seen.append((p, threading.get_ident())))
+
+    assert [(p.n, p.total, p.note) for p, _ in seen] == [(0, 3, "step 0"), (1, 3, "step 1"), (2, 3, "step 2")]
+    assert {p.pid for p, _ in seen} == {life.interpreter.pid}
+    assert {ident for _, ident in seen} == {threading.get_ident()}
+
+
+def test_more_reports_than_a_queue_holds(life: Life) -> None:
+    """A call that reports faster than its caller reads is slowed down, not cut."""
+    seen: list[float] = []
+
+    assert life.call(there.reports, 5000, on_progress=lambda p: seen.append(p.n)) == 5000
+    assert seen == list(range(5000))
+
+
+def test_report_outside_of_a_worker_does_nothing() -> None:
+    """A function that reports can be called directly."""
+    assert there.reports(2) == 2
+
+
+def test_what_a_progress_function_raises_leaves_the_call(life: Life) -> None:
+    """The caller's own error comes out, and the channel is not clean: the answer is still to come."""
+
+    def refuse(_: Progress) -> None:
+        raise LookupError("enough")
+
+    with pytest.raises(LookupError, match="enough"):
+        life.call(there.wait_for_ever, on_progress=refuse)
+    assert not life.interpreter.channel.clean
+
+
+def test_one_call_at_a_time(life: Life) -> None:
+    """A second thread that did not lease the channel is refused, and nothing is sent."""
+    refused: list[BaseException] = []
+
+    def intrude(_: Progress) -> None:
+        try:
+            life.call(there.add, 1, 1)
+        except ChannelUnavailable as error:
+            refused.append(error)
+
+    assert life.call(there.reports, 1, on_progress=intrude) == 1
+    assert "another call holds it" in str(refused[0])
+
+
+def test_a_channel_opens_with_the_handshake(house: House) -> None:
+    """Before it there is nobody to talk to."""
+    life = house.launch()
+    life.interpreter.kill("test")
+    life.death()
+
+    with pytest.raises(ChannelUnavailable, match="awaiting hello"):
+        life.call(there.add, 1, 1)
+
+
+def test_a_partial_has_a_name() -> None:
+    """A call is labelled by what it runs, also inside a partial or an object that can be called."""
+    import functools
+
+    assert encode_call(there.add, (), {}).label == "bridge_functions.add"
+    assert encode_call(functools.partial(there.add, 1), (), {}).label == "partial(bridge_functions.add)"
+
+
+def test_a_request_can_be_sent_again(house: House) -> None:
+    """An encoded call belongs to no worker: what had not begun can be sent to another."""
+    request = encode_call(there.add, (1, 2), {})
+    first, second = house.ready(), house.ready()
+
+    assert first.interpreter.channel.call(request, timeout=10) == 3
+    assert second.interpreter.channel.call(request, timeout=10) == 3
+
+
+def test_ping_is_answered_while_a_call_runs(life: Life) -> None:
+    """The control channel has a thread of its own in the child."""
+    rounds: list[float] = []
+
+    life.call(there.reports, 1, on_progress=lambda _: rounds.append(life.interpreter.ping(10)))
+
+    assert rounds[0] > 0
+
+
+def test_an_object_that_is_pickled_twice_is_the_same() -> None:
+    """The codec keeps what pickle promises: one object stays one object."""
+    from bridge.wire import codec
+
+    shared: list[int] = []
+    left, right = codec.loads([memoryview(pickle.dumps((shared, shared)))])
+
+    assert left is right

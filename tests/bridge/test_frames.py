@@ -1,0 +1,137 @@
+"""The header of each message: what is sent comes back, and everything else is classified."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from bridge.wire import exchange
+from bridge.wire.frames import (
+    HEADER_SIZE,
+    LIMITS,
+    MAX_FRAMES,
+    VERSION,
+    Fault,
+    Header,
+    Kind,
+    WireError,
+    check_body,
+    pack,
+    unpack,
+)
+
+numbers = st.integers(0, 2**64 - 1)
+
+
+def fault_of(data: bytes) -> Fault:
+    """Return the class of the fault in *data*, which must have one."""
+    with pytest.raises(WireError) as caught:
+        unpack(data)
+    assert caught.value.detail in str(caught.value)
+    return caught.value.fault
+
+
+@given(
+    kind=st.sampled_from(Kind),
+    incarnation=numbers,
+    call_id=numbers,
+    body=st.lists(st.binary(max_size=100), max_size=5),
+)
+def test_a_header_comes_back(kind: Kind, incarnation: int, call_id: int, body: list[bytes]) -> None:
+    """Kind, ids, number of frames and size survive, and fit the body."""
+    header = unpack(pack(kind, incarnation, call_id, body))
+
+    assert header == Header(kind, incarnation, call_id, len(body), sum(map(len, body)))
+    check_body(header, len(body), sum(map(len, body)))
+
+
+@given(data=st.binary(max_size=2 * HEADER_SIZE))
+@example(data=b"")
+@example(data=b"TWdn" + bytes(HEADER_SIZE - 4))
+def test_any_bytes_are_a_header_or_a_classified_fault(data: bytes) -> None:
+    """Whatever comes, unpack returns a header or raises a WireError, nothing else."""
+    try:
+        fault = None
+        unpack(data)
+    except WireError as error:
+        fault = error.fault
+    assert fault is None or fault in Fault
+
+
+def test_faults_of_a_header() -> None:
+    """Rubbish, a piece of a header, more than one, another version, another kind."""
+    good = pack(Kind.PING, 1, 2, [])
+
+    assert fault_of(b"GET / HTTP/1.1\r\n" + bytes(HEADER_SIZE)) is Fault.GARBAGE
+    assert fault_of(b"") is Fault.GARBAGE
+    assert fault_of(good[:-1]) is Fault.TRUNCATED
+    assert fault_of(good + b"x") is Fault.OVERSIZED
+    assert fault_of(good[:4] + (VERSION + 1).to_bytes(2, "big") + good[6:]) is Fault.VERSION
+    assert fault_of(good[:6] + (99).to_bytes(2, "big") + good[8:]) is Fault.GARBAGE
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_each_kind_has_its_limit(kind: Kind) -> None:
+    """A header that announces more than its kind may have is refused before the body is looked at."""
+    good = pack(kind, 1, 2, [])
+
+    assert unpack(good[:-8] + LIMITS[kind].to_bytes(8, "big")).size == LIMITS[kind]
+    assert fault_of(good[:-8] + (LIMITS[kind] + 1).to_bytes(8, "big")) is Fault.OVERSIZED
+    assert fault_of(good[:8] + (MAX_FRAMES + 1).to_bytes(4, "big") + good[12:]) is Fault.OVERSIZED
+
+
+def test_too_much_is_not_even_packed() -> None:
+    """The sender is told, not the receiver."""
+    with pytest.raises(WireError) as caught:
+        pack(Kind.HELLO, 1, 0, [bytes(LIMITS[Kind.HELLO] + 1)])
+    assert caught.value.fault is Fault.OVERSIZED
+
+
+@pytest.mark.parametrize(
+    ("frames", "size", "fault"),
+    [(1, 10, Fault.TRUNCATED), (2, 9, Fault.TRUNCATED), (3, 10, Fault.OVERSIZED), (2, 11, Fault.OVERSIZED)],
+)
+def test_a_body_must_fit_its_header(frames: int, size: int, fault: Fault) -> None:
+    """Less is truncated, more is oversized."""
+    header = unpack(pack(Kind.CALL, 1, 1, [b"12345", b"67890"]))
+
+    with pytest.raises(WireError) as caught:
+        check_body(header, frames, size)
+    assert caught.value.fault is fault
+
+
+class Script:
+    """A socket that has received the given frames of one message."""
+
+    def __init__(self, *frames: bytes) -> None:
+        self.frames = list(frames)
+
+    @property
+    def rcvmore(self) -> bool:
+        return bool(self.frames)
+
+    def recv(self, flags: int = 0, copy: bool = True) -> object:
+        return self.frames.pop(0)
+
+    def send(self, data: bytes, flags: int = 0) -> None:
+        self.frames.append(data)
+
+
+def test_a_message_that_is_refused_is_read_to_its_end() -> None:
+    """What comes next starts where it should."""
+    socket = Script(b"rubbish", b"and", b"more")
+
+    with pytest.raises(WireError):
+        exchange.receive(socket)
+    assert not socket.frames
+
+
+def test_a_message_goes_and_comes() -> None:
+    """Header first, then the payload frames."""
+    socket = Script()
+    exchange.send(socket, Kind.RESULT, 1, 2, [b"one", b"two"])
+    assert len(socket.frames) == 3
+
+    header, body = exchange.receive(socket)
+    assert (header.kind, [bytes(part) for part in body]) == (Kind.RESULT, [b"one", b"two"])

@@ -1,0 +1,98 @@
+"""What a child has before its first call: few modules, its limits, its environment, its path."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+from pathlib import Path
+
+import bridge_functions as there
+from bridge_house import House, Life
+
+
+def test_a_child_imports_little(house: House) -> None:
+    """Before its first call it has the standard library, zmq, the wire and the loop; attrs and others triple its start."""
+    # The call's own function is a builtin, so that nothing is imported for it.
+    loaded = house.ready().call(eval, "sorted(__import__('sys').modules)")
+
+    foreign = {
+        name for name in loaded if name.partition(".")[0] not in {*sys.stdlib_module_names, "__main__", "zmq"}
+    }
+    # site runs what environments put into .pth files, and Cython registers helpers of pyzmq's own.
+    foreign -= {
+        name
+        for name in foreign
+        if name.startswith(("_distutils_hack", "_cython", "cython", "__editable__", "_virtualenv"))
+    }
+    ours = {name for name in foreign if name.partition(".")[0] == "bridge"}
+    assert foreign == ours
+    assert all(name == "bridge" or name.startswith(("bridge.wire", "bridge.interpreter")) for name in ours)
+    assert "bridge.interpreter.loop" in ours
+    assert not {"attrs", "pykka", "loguru", "multiprocessing", "asyncio", "concurrent.futures"} & {*loaded}
+
+
+def test_what_the_caller_can_import_the_child_can(life: Life) -> None:
+    """Its sys.path is the service's, made absolute; this very test's helpers come that way."""
+    path = life.call(there.import_path)
+
+    assert all(Path(entry).is_absolute() for entry in path)
+    assert [str(Path(entry).absolute()) for entry in sys.path] == path[: len(sys.path)]
+
+
+def test_options_reach_the_child(house: House, tmp_path: object) -> None:
+    """Path in front, variables, threads of numeric libraries, working directory."""
+    life = house.ready(path=[str(tmp_path)], env={"COLOUR": "green"}, cwd=str(tmp_path), threads=3)
+
+    assert life.call(there.import_path)[0] == str(tmp_path)
+    assert life.call(there.environment, "COLOUR") == "green"
+    assert life.call(there.environment, "OMP_NUM_THREADS") == "3"
+    assert life.call(os.getcwd) == str(tmp_path)
+
+
+def test_an_option_of_the_users_wins(house: House) -> None:
+    """Who sets OMP_NUM_THREADS themselves gets that."""
+    assert house.ready(env={"OMP_NUM_THREADS": "7"}).call(there.environment, "OMP_NUM_THREADS") == "7"
+
+
+def test_the_memory_limit_is_set(house: House) -> None:
+    """RLIMIT_AS is what was asked for; without the option it is the service's own."""
+    limit = 512 * 1024 * 1024
+
+    assert house.ready(memory=limit).call(resource.getrlimit, resource.RLIMIT_AS)[0] == limit
+    assert house.ready().call(resource.getrlimit, resource.RLIMIT_AS) == resource.getrlimit(
+        resource.RLIMIT_AS
+    )
+
+
+def test_the_least_memory_is_enough_to_start(house: House) -> None:
+    """The smallest limit that the options take lets an interpreter shake hands and run a call."""
+    from bridge.options import LEAST_MEMORY
+
+    assert house.ready(memory=LEAST_MEMORY).call(there.add, 1, 2) == 3
+
+
+def test_signals_are_as_in_a_new_process(house: House) -> None:
+    """What the service blocks or ignores does not reach the child, nor what the child's own children inherit."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        life = house.ready()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        signal.signal(signal.SIGCHLD, before)
+
+    assert life.call(signal.getsignal, signal.SIGCHLD) is signal.SIG_DFL
+    assert life.call(signal.pthread_sigmask, signal.SIG_BLOCK, ()) == set()
+    child = "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
+    import subprocess
+
+    assert life.call(subprocess.check_output, [sys.executable, "-c", child]) == b"True\n"
+
+
+def test_an_interrupt_does_not_end_a_worker(life: Life) -> None:
+    """Ctrl-C is the service's affair."""
+    os.kill(life.interpreter.pid, signal.SIGINT)
+
+    assert life.call(there.add, 1, 2) == 3

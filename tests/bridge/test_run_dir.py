@@ -1,0 +1,214 @@
+"""The run directory: private, short enough, removed at the end, and swept after a service that could not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from bridge_house import House
+from processes import alive_after
+
+from bridge.errors import RunDirectoryUnusable
+from bridge.hub import Hub
+from bridge.proc import MARK
+from bridge.run_dir import RunDirectory, candidates, of_this_process
+from supervision.clock import MonotonicClock
+
+#: A service that tells its run directory and a process that left its worker's group, and dies without warning.
+SERVICE = """
+import os, pathlib, signal, sys, threading
+import bridge_functions as there
+from bridge_house import House
+
+house = House()
+life = house.ready()
+
+
+def tell(_):
+    print(house.hub.run.path, pathlib.Path(sys.argv[1]).read_text().split()[1], flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+life.call(there.start_family, sys.argv[1], on_progress=tell)
+"""
+
+
+@pytest.fixture
+def clock() -> MonotonicClock:
+    """A clock without timers."""
+    return MonotonicClock()
+
+
+def test_it_is_private_and_goes(no_leaks: None, tmp_path: Path, clock: MonotonicClock) -> None:
+    """Mode 0700, an owner, a lock; removed with everything in it, and a second removal finds nothing to do."""
+    run = RunDirectory.create(clock, [tmp_path])
+
+    assert stat.S_IMODE(Path(run.path).stat().st_mode) == 0o700
+    assert {path.name for path in Path(run.path).iterdir()} == {"lib", "lock", "owner"}
+    run.remove()
+    run.remove()
+    assert not [*tmp_path.iterdir()]
+
+
+def test_it_knows_its_workers(house: House) -> None:
+    """An entry for each live worker, gone with its burial."""
+    life = house.ready()
+    (entry,) = Path(house.hub.run.path).glob("*.json")
+    assert str(life.interpreter.pid) in entry.read_text()
+
+    assert life.interpreter.bury(20)
+    assert not entry.exists()
+
+
+def test_runs_of_this_process_are_known(house: House) -> None:
+    """A leak check can ask which run directories this process has."""
+    assert house.hub.run.path in map(str, of_this_process())
+
+
+def test_the_order_of_places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """XDG_RUNTIME_DIR, the temporary directory, /tmp."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/12345")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    assert candidates() == [Path("/run/user/12345"), tmp_path, Path("/tmp")]
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    assert candidates() == [tmp_path, Path("/tmp")]
+
+
+def test_a_long_path_falls_back(no_leaks: None, tmp_path: Path, clock: MonotonicClock) -> None:
+    """A directory whose sockets would have more than 107 bytes is passed over, though everything else is right."""
+    long = tmp_path / ("x" * 90)
+    long.mkdir()
+
+    run = RunDirectory.create(clock, [long, Path("/tmp")])
+
+    assert run.path.startswith("/tmp/treewarden-")
+    run.remove()
+    assert not [*long.iterdir()]
+
+
+def test_a_hub_runs_with_a_long_tmpdir(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The whole path works there: without XDG_RUNTIME_DIR, with a TMPDIR that is too long for a socket."""
+    import bridge_functions as there
+
+    long = tmp_path / ("x" * 90)
+    long.mkdir()
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setenv("TMPDIR", str(long))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    house = House()
+
+    assert house.ready().call(there.add, 1, 2) == 3
+    house.close()
+
+
+def test_the_longest_path_that_fits_is_taken(no_leaks: None, clock: MonotonicClock) -> None:
+    """The check is exact: one byte less than too long works, with a real socket in it."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as base:
+        # base / fill / treewarden-12345678 / 12345678.d
+        fill = 107 - len(base) - len("//treewarden-12345678/12345678.d")
+        short, long = Path(base, "x" * fill), Path(base, "x" * (fill + 1))
+        short.mkdir()
+        long.mkdir()
+        run = RunDirectory.create(clock, [short])
+        hub = Hub("hub", clock=clock)
+        hub.start()
+        hub.bind(run.socket(12345678, "d")).close()
+        assert hub.close(5)
+        run.remove()
+
+        with pytest.raises(RunDirectoryUnusable):
+            RunDirectory.create(clock, [long])
+
+
+def test_no_place_at_all(no_leaks: None, tmp_path: Path, clock: MonotonicClock) -> None:
+    """The error says what was tried, what was wrong with each, and what to set."""
+    long = tmp_path / ("x" * 90)
+    (tmp_path / "file").touch()
+    with pytest.raises(RunDirectoryUnusable) as caught:
+        RunDirectory.create(clock, [long, tmp_path / "missing", tmp_path / "file"])
+
+    assert [place for place, _ in caught.value.tried] == [
+        str(long),
+        str(tmp_path / "missing"),
+        str(tmp_path / "file"),
+    ]
+    for part in ("107", "No such file", "Not a directory", "TMPDIR"):
+        assert part in str(caught.value)
+
+
+def test_what_a_dead_service_left_is_swept(no_leaks: None, tmp_path: Path, clock: MonotonicClock) -> None:
+    """The next start kills the process that had left its worker's group, and removes the directory."""
+    service = subprocess.run(
+        [sys.executable, "-P", "-c", SERVICE, str(tmp_path / "family")],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "XDG_RUNTIME_DIR": str(tmp_path)},
+        timeout=50,
+        check=False,
+    )
+    assert service.returncode == -signal.SIGKILL
+    path, pid = service.stdout.split()
+    pidfd = os.pidfd_open(int(pid))
+    assert Path(path).is_dir()
+    assert alive_after([pidfd], 0.1) == 1, "it left the group, so the lifeline did not reach it"
+
+    RunDirectory.create(clock, [tmp_path]).remove()
+
+    assert alive_after([pidfd], 1.0) == 0
+    assert not Path(path).exists()
+    os.close(pidfd)
+
+
+def test_a_live_service_is_not_swept(house: House, tmp_path: Path, clock: MonotonicClock) -> None:
+    """The twin: while its lock is held, a start beside it touches nothing of it."""
+    import bridge_functions as there
+
+    life = house.ready()
+
+    RunDirectory.create(clock, [Path(house.hub.run.path).parent]).remove()
+
+    assert life.call(there.add, 1, 2) == 3
+    assert Path(house.hub.run.path).is_dir()
+
+
+def test_a_sweep_leaves_strangers_alone(no_leaks: None, tmp_path: Path, clock: MonotonicClock) -> None:
+    """A process of another run, and a damaged directory, are not touched."""
+    damaged = tmp_path / "treewarden-damaged"
+    damaged.mkdir()
+    (damaged / "lock").touch()
+    (damaged / "owner").write_text("{")
+    stranger = subprocess.Popen(
+        [sys.executable, "-S", "-c", "import signal; signal.pause()"],
+        env={**os.environ, MARK: "another-run.1"},
+    )
+    try:
+        RunDirectory.create(clock, [tmp_path]).remove()
+
+        assert stranger.poll() is None
+        assert damaged.is_dir()
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_debris_of_a_start_is_removed(no_leaks: None, tmp_path: Path, clock: MonotonicClock) -> None:
+    """A directory whose maker died before it could lock it holds nothing."""
+    (tmp_path / "treewarden-00000000").mkdir()
+
+    RunDirectory.create(clock, [tmp_path]).remove()
+
+    assert not [*tmp_path.iterdir()]
+
+
+def test_sockets_do_not_need_a_big_shared_memory(house: House) -> None:
+    """Board and boot spec are memfds: nothing of ours lies in /dev/shm, however small that is."""
+    house.ready()
+
+    assert not [path for path in Path("/dev/shm").iterdir() if "treewarden" in path.name]

@@ -1,0 +1,204 @@
+"""Functions that the bridge's tests send to interpreters; importable there by name. Some of them do not come back."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bridge.interpreter import report
+
+
+def add(left: int, right: int) -> int:
+    """Return the sum."""
+    return left + right
+
+
+def echo(value: Any) -> Any:
+    """Return *value*."""
+    return value
+
+
+def modules() -> list[str]:
+    """Return what this process has imported."""
+    return sorted(sys.modules)
+
+
+def environment(name: str) -> str | None:
+    """Return a variable of this process's environment."""
+    return os.environ.get(name)
+
+
+def import_path() -> list[str]:
+    """Return where this process imports from."""
+    return sys.path
+
+
+class BadTaste(Exception):
+    """An exception that pickles, but whose constructor refuses what pickle gives it."""
+
+    def __init__(self, one: str, two: str) -> None:
+        super().__init__(one)
+        self.two = two
+
+
+class Unpicklable(Exception):
+    """An exception that does not pickle."""
+
+    def __init__(self) -> None:
+        super().__init__("it holds a lock")
+        self.lock = threading.Lock()
+
+
+class Elsewhere:
+    """A value that can be rebuilt in the process that made it alone."""
+
+    def __reduce__(self) -> tuple[Callable[[int], int], tuple[int]]:
+        return _only_in, (os.getpid(),)
+
+
+def _only_in(pid: int) -> int:
+    if os.getpid() != pid:
+        raise RuntimeError("made elsewhere")
+    return pid
+
+
+def fail(error: BaseException | None = None) -> None:
+    """Raise."""
+    raise error or ValueError("as asked")
+
+
+def fail_unpicklable() -> None:
+    """Raise what cannot be sent."""
+    raise Unpicklable
+
+
+def fail_in_bad_taste() -> None:
+    """Raise what can be sent and not be rebuilt."""
+    raise BadTaste("one", "two")
+
+
+def leave(code: int) -> None:
+    """Say last words, one without a line break, and end without any clean-up."""
+    sys.stdout.write("almost done\n")
+    sys.stderr.write("last words")
+    os._exit(code)
+
+
+def crash() -> None:
+    """Read at address 0."""
+    ctypes.string_at(0)
+
+
+def hold_the_gil() -> None:
+    """Never return, and never let another thread of this process run."""
+    re.match(r"(a+)+$", "a" * 64 + "b")
+
+
+def wait_for_ever() -> None:
+    """Say that it runs, then wait for a signal that ends it."""
+    report(1, 2, "here")
+    while True:
+        signal.pause()
+
+
+def eat_memory() -> int:
+    """Take memory until there is none."""
+    kept = []
+    while True:
+        kept.append(bytearray(16 * 1024 * 1024))
+
+
+def start_family(path: str) -> None:
+    """Start one process in the group and one that leaves it, write down their pids, and hold the GIL."""
+    sleep = [sys.executable, "-S", "-c", "import signal; signal.pause()"]
+    inside = subprocess.Popen(sleep)
+    outside = subprocess.Popen(sleep, start_new_session=True)
+    Path(path).write_text(f"{inside.pid} {outside.pid}")
+    report(2, 2, "started")
+    hold_the_gil()
+
+
+def reports(count: int) -> int:
+    """Report *count* times."""
+    for n in range(count):
+        report(n, count, f"step {n}")
+    return count
+
+
+def flood(size: int) -> int:
+    """Write *size* bytes to each stream, more than a pipe holds."""
+    os.write(1, b"o" * size)
+    sys.stderr.write("e" * size)
+    return size
+
+
+def is_writable(array: bytearray) -> tuple[bool, int]:
+    """Return whether the argument may be changed here, and its size."""
+    return not memoryview(array).readonly, len(array)
+
+
+class Buffer:
+    """A value that pickles its bytes out of band, as arrays do."""
+
+    def __init__(self, data: bytearray | memoryview) -> None:
+        self.data = data
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        import pickle
+
+        return Buffer, (pickle.PickleBuffer(self.data),)
+
+
+def grown(buffer: Buffer) -> Buffer:
+    """Write into the argument and return it."""
+    buffer.data[0] = 7
+    return buffer
+
+
+def raise_exit() -> None:
+    """Ask for the end of the process, as user code may."""
+    sys.exit(3)
+
+
+def at_exit(path: str) -> None:
+    """Have *path* written at an orderly end."""
+    import atexit
+
+    atexit.register(Path(path).write_text, "orderly")
+
+
+def ignore_terminate() -> None:
+    """Be deaf to SIGTERM and to requests to stop."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    wait_for_ever()
+
+
+def speak_garbage() -> None:
+    """Break the protocol: send bytes that are no message on this process's data channel."""
+    _raw_send([b"rubbish"])
+
+
+def speak_too_early() -> None:
+    """Answer a call that was never sent."""
+    from bridge.wire.frames import Kind, pack
+
+    _raw_send([pack(Kind.RESULT, 1, 1000, [b"x"]), b"x"])
+
+
+def _raw_send(frames: list[bytes]) -> None:
+    import gc
+
+    import zmq
+
+    # The loop lends no socket; a test takes it.
+    sockets = [found for found in gc.get_objects() if isinstance(found, zmq.Socket) and not found.closed]
+    data = next(socket for socket in sockets if socket.getsockopt_string(zmq.LAST_ENDPOINT).endswith(".d"))
+    data.send_multipart(frames)
