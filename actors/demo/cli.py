@@ -109,6 +109,9 @@ def _drive(options: Options, plan: Plan, poisons: str | None, progress: Progress
     with draining_on_interrupt(driver.stop):
         try:
             pool.start()
+            if not options.affinity:
+                # The twin is to fail: with one worker up, everything would go to that one by itself.
+                pool.wait_ready()
             return driver.run(progress.show)
         except BaseException:
             patience = 0.0

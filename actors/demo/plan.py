@@ -121,7 +121,7 @@ def spread(sessions: Iterable[SessionPlan], poisons: Iterable[Poison]) -> list[T
 
     The big sessions come first, so that none of them is begun when the others end; the poisons lie evenly among them.
     """
-    tasks: list[Task] = sorted(sessions, key=lambda session: (-session.size, session.id))
+    tasks: list[Task] = [*sorted(sessions, key=lambda session: (-session.size, session.id))]
     guests = list(poisons)
     step = len(tasks) // (len(guests) + 1)
     for number, poison in enumerate(guests, 1):

@@ -31,6 +31,7 @@ class Poison(NamedTuple):
     verdict: str  #: the name of the certificate's; and, if not None, its
     signal: str | None = None
     exit_code: int | None = None
+    timeout: float = 60.0  #: seconds that it has
 
 
 def segfault(session: str, root: str, path: str) -> Ack:
@@ -89,7 +90,9 @@ POISONS: Final = (
         "CRASH_SIGNAL",
         signal="SIGSEGV",
     ),
-    Poison("poison_hang.py", 'import re\nre.match("(a+)+$", "a" * 64 + "b")\n', hang, "DEADLINE"),
+    Poison(
+        "poison_hang.py", 'import re\nre.match("(a+)+$", "a" * 64 + "b")\n', hang, "DEADLINE", timeout=5.0
+    ),
     Poison(
         "poison_memory.py",
         "eaten = []\nwhile True:\n    eaten.append(b'x' * 2**24)\n",

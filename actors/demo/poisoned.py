@@ -14,15 +14,13 @@ from actors.session import Session
 from bridge.certificate import Certificate
 from bridge.errors import CallDeadline, WorkerDied
 
-__all__ = ["POISON_TIMEOUT", "administer"]
-
-POISON_TIMEOUT: Final = 5.0  #: seconds; the file that hangs is killed after them
+__all__ = ["administer"]
 
 _ATTEMPTS: Final = 20  # to get a worker at all, while others kill them
 
 
 def administer(session: Session, poison: Poison, root: str) -> PoisonDeath:
-    """Have *poison* done and return the account of it. Blocks, about POISON_TIMEOUT at most for each attempt.
+    """Have *poison* done and return the account of it. Blocks up to its timeout, for each attempt.
 
     Raises:
         PoolError: The pool cannot go on.
@@ -30,7 +28,7 @@ def administer(session: Session, poison: Poison, root: str) -> PoisonDeath:
     try:
         for _ in range(_ATTEMPTS):
             try:
-                session.call(poison.function, session.id, root, poison.path, timeout=POISON_TIMEOUT)
+                session.call(poison.function, session.id, root, poison.path, timeout=poison.timeout)
                 break
             except (SessionLost, CallExpired):
                 session.rebind()  # nothing was executed
