@@ -32,8 +32,8 @@ Socket = zmq.Socket[bytes]
 _LAST_ANSWER: Final = 0.25
 #: Seconds for a death to be confirmed; after that the caller gets what is known.
 _CONFIRMATION: Final = 5.0
-#: The longest single poll, in milliseconds; a longer wait polls again.
-_LONGEST_POLL: Final = 3_600_000
+#: Seconds of the longest single poll; a longer wait polls again.
+_LONGEST_POLL: Final = 3600
 
 
 @final
@@ -201,14 +201,15 @@ class DataChannel:
     ) -> exchange.Message:
         left = timeout
         while True:
+            # A list of at most two, the socket and the pidfd.
             ready = self._poller.poll(
-                min(math.ceil(left * 1000) if left < math.inf else _LONGEST_POLL, _LONGEST_POLL)
+                math.ceil(left * 1000) if left < _LONGEST_POLL else _LONGEST_POLL * 1000
             )
             if not ready:
                 # What poll waited counts, also on a virtual clock, which stands still meanwhile.
-                if left * 1000 <= _LONGEST_POLL:
+                if left < _LONGEST_POLL:
                     raise self._overrun(timeout)
-            elif any(source is self.socket for source, _ in ready):
+            elif ready[0][0] is self.socket or ready[-1][0] is self.socket:
                 answer = self._take(call_id, on_progress)
                 if answer is not None:
                     return answer
@@ -222,8 +223,6 @@ class DataChannel:
         if message is None or not self._conversation.answers(message[0], call_id):
             return None
         if message[0].kind is not Kind.PROGRESS:
-            if not message[1]:
-                raise ProtocolError(Fault.TRUNCATED, f"{message[0].kind.name} without a payload")
             return message
         if on_progress is not None:
             on_progress(self._progress(message[1]))

@@ -10,7 +10,7 @@ from typing import final
 from bridge.channel import Socket, receive, send
 from bridge.errors import ProtocolError
 from bridge.protocol import Conversation, Hello, Line, State
-from bridge.wire.frames import Fault, Kind
+from bridge.wire.frames import Kind
 
 __all__ = ["Handshake"]
 
@@ -52,8 +52,6 @@ class Handshake:
         try:
             conversation.check(header)
             if header.kind is Kind.HELLO:
-                if not body:
-                    raise ProtocolError(Fault.TRUNCATED, "a hello without a payload")
                 self.hello = Hello.parse(bytes(body[0]))
                 self._conversations[line] = conversation.greet(header, self.hello)
         except ProtocolError as error:

@@ -49,7 +49,11 @@ def encode_call(function: Callable[..., Any], args: Sequence[Any], kwargs: Mappi
     failure: Exception | None = None
     try:
         frames = codec.dumps(call)
-        if not codec.mentions(frames, codec.MAIN) or main_module() != (None, None) or not _uses_main(call):
+        if (
+            not codec.mentions(frames, codec.MAIN_BYTES)
+            or main_module() != (None, None)
+            or not _uses_main(call)
+        ):
             return EncodedCall(label, frames)
     except Exception as error:  # pickling runs the methods of users' classes, which raise what they like
         failure = error

@@ -93,6 +93,11 @@ class Conversation:
     nonce: str = attrs.field(repr=False)  #: what the process that we started was told to say
     pid: int
     state: State = State.AWAITING_HELLO
+    _allowed: frozenset[Kind] = attrs.field(init=False, repr=False)
+
+    @_allowed.default
+    def _allowed_now(self) -> frozenset[Kind]:
+        return ALLOWED[self.line, self.state]
 
     def greet(self, header: Header, hello: Hello) -> Conversation:
         """Return the conversation after the peer's hello: open.
@@ -125,9 +130,8 @@ class Conversation:
                 Fault.WRONG_ID,
                 f"{header.kind.name} of incarnation {header.incarnation}, expected {self.incarnation}",
             )
-        allowed = ALLOWED[self.line, self.state]
-        if header.kind not in allowed:
-            names = ", ".join(sorted(kind.name for kind in allowed)) or "nothing"
+        if header.kind not in self._allowed:
+            names = ", ".join(sorted(kind.name for kind in self._allowed)) or "nothing"
             raise ProtocolError(
                 Fault.UNEXPECTED,
                 f"{header.kind.name} on the {self.line.value} channel ({self.state.value}), expected {names}",

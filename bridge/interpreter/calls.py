@@ -9,7 +9,7 @@ import json
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from bridge.interpreter import main_module
 from bridge.wire import codec
@@ -19,11 +19,7 @@ from bridge.wire.frames import Kind
 __all__ = ["Answer", "perform"]
 
 
-class Answer(NamedTuple):
-    """What is sent back."""
-
-    kind: Kind
-    body: list[bytes | memoryview]
+Answer = tuple[Kind, list[bytes | memoryview]]  #: what is sent back
 
 
 def perform(spec: BootSpec, frames: Sequence[memoryview]) -> Answer:
@@ -34,13 +30,13 @@ def perform(spec: BootSpec, frames: Sequence[memoryview]) -> Answer:
     """
     stage = "arguments"
     try:
-        if codec.mentions(frames, codec.MAIN):
+        if codec.mentions(frames, codec.MAIN_BYTES):
             main_module.load(spec)
         function, args, kwargs = codec.loads(frames)
         stage = "call"
         result = function(*args, **kwargs)
         stage = "result"
-        return Answer(Kind.RESULT, _dumps(result))
+        return Kind.RESULT, _dumps(result)
     except (
         BaseException
     ) as error:  # SystemExit and KeyboardInterrupt, too: a call cannot end its worker by raising
@@ -75,7 +71,7 @@ def _error(stage: str, error: BaseException) -> Answer:
             body += _dumps(error)
         except Exception:  # its description must do
             pass
-    return Answer(Kind.ERROR, body)
+    return Kind.ERROR, body
 
 
 def _text(error: BaseException) -> str:

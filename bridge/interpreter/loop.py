@@ -43,13 +43,18 @@ def run(spec: BootSpec) -> None:
     data.reconnect_ivl = -1
     data.connect(spec.data)
     exchange.send(data, Kind.HELLO, spec.incarnation, 0, [hello], block=True)
+
+    def send_report(call_id: int, report: bytes) -> None:
+        exchange.send(data, Kind.PROGRESS, spec.incarnation, call_id, [report], block=True)
+
+    reporting.lend(send_report)
     poller = zmq.Poller()
     poller.register(data, zmq.POLLIN)
     poller.register(stop_fd, zmq.POLLIN)
     try:
         while True:
             ready = poller.poll()
-            if any(source == stop_fd for source, _ in ready):
+            if ready[0][0] is not data or len(ready) > 1:
                 break
             _serve(spec, board, data)
     except MemoryError:
@@ -66,16 +71,13 @@ def _serve(spec: BootSpec, board: Board, data: Any) -> None:
     header, body = exchange.receive(data)
     call_id = header.call_id
 
-    def send_report(report: bytes) -> None:
-        exchange.send(data, Kind.PROGRESS, spec.incarnation, call_id, [report], block=True)
-
-    reporting.lend(send_report)
     board.started = call_id
+    reporting.begin(call_id)
     try:
-        answer = calls.perform(spec, body)
+        kind, answer = calls.perform(spec, body)
     finally:
-        reporting.take_back()
-    exchange.send(data, answer.kind, spec.incarnation, call_id, answer.body, block=True)
+        reporting.end()
+    exchange.send(data, kind, spec.incarnation, call_id, answer, block=True)
     board.finished = call_id
 
 

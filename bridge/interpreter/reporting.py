@@ -1,6 +1,6 @@
 """Progress of the running call, from user code to its caller.
 
-The socket is the loop's; it lends the sending of one message to the call that it runs, and takes it back at its end.
+The socket is the loop's; it lends the sending of a message to the call that it runs, until that call's end.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-__all__ = ["lend", "report", "take_back"]
+__all__ = ["Sender", "begin", "end", "lend", "report"]
+
+Sender = Callable[[int, bytes], None]
 
 _lock: Final = threading.Lock()  # user code may report from any thread, and late
-_sender: Callable[[bytes], None] | None = None
+_sender: Sender | None = None  # the loop's, once and for all
+_call_id = 0  # the running call's; 0 if there is none
 
 
 def report(n: float, total: float | None = None, note: str = "") -> None:
@@ -28,19 +31,24 @@ def report(n: float, total: float | None = None, note: str = "") -> None:
     """
     body = json.dumps([n, total, note]).encode()
     with _lock:
-        if _sender is not None:
-            _sender(body)
+        if _call_id and _sender is not None:
+            _sender(_call_id, body)
 
 
-def lend(sender: Callable[[bytes], None]) -> None:
-    """Send reports with *sender* from now on; for the loop."""
+def lend(sender: Sender) -> None:
+    """Have reports sent with *sender*, which takes the call's id and the body; for the loop."""
     global _sender  # noqa: PLW0603 (a process runs one loop)
-    with _lock:
-        _sender = sender
+    _sender = sender
 
 
-def take_back() -> None:
-    """Send no more reports; when this returns, none is being sent."""
-    global _sender  # noqa: PLW0603
+def begin(call_id: int) -> None:
+    """Let the call *call_id* report."""
+    global _call_id  # noqa: PLW0603
+    _call_id = call_id
+
+
+def end() -> None:
+    """Let nobody report; when this returns, no report is being sent."""
+    global _call_id  # noqa: PLW0603
     with _lock:
-        _sender = None
+        _call_id = 0

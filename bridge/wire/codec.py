@@ -11,10 +11,13 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-__all__ = ["MAIN", "OUT_OF_BAND", "REMOTE_MAIN", "dumps", "loads", "mentions"]
+__all__ = ["MAIN", "MAIN_BYTES", "OUT_OF_BAND", "REMOTE_MAIN", "dumps", "loads", "mentions"]
 
 MAIN = "__main__"
 REMOTE_MAIN = "__mp_main__"  #: the name under which a child knows the service's main module
+
+MAIN_BYTES = MAIN.encode()  #: as it stands in a pickle
+_REMOTE_MAIN = REMOTE_MAIN.encode()
 
 #: Buffers of at least this many bytes travel as frames of their own; smaller ones are cheaper inside the pickle.
 OUT_OF_BAND = 32 * 1024
@@ -53,15 +56,15 @@ def loads(frames: Sequence[memoryview]) -> Any:
     data = frames[0]
     # Pickle itself marks those buffers read-only that were so at the sender.
     buffers = [bytearray(frame) if frame.readonly else frame for frame in frames[1:]]
-    if mentions(frames, REMOTE_MAIN) and REMOTE_MAIN not in sys.modules:
+    if REMOTE_MAIN not in sys.modules and mentions(frames, _REMOTE_MAIN):
         return _MainUnpickler(io.BytesIO(data), buffers=buffers).load()
     return pickle.loads(data, buffers=buffers)
 
 
-def mentions(frames: Sequence[bytes | memoryview], module: str) -> bool:
+def mentions(frames: Sequence[bytes | memoryview], module: bytes) -> bool:
     """Return whether the pickle in *frames* may refer to *module* (a string that says so counts too)."""
     data = frames[0]
-    return module.encode() in (data.tobytes() if isinstance(data, memoryview) else data)
+    return module in (data.tobytes() if isinstance(data, memoryview) else data)
 
 
 class _MainUnpickler(pickle.Unpickler):

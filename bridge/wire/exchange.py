@@ -1,4 +1,4 @@
-"""One message on one socket: header first, then its payload frames.
+"""One message on one socket: header and first part in one frame, big buffers each in a frame of its own.
 
 ZeroMQ is not imported here, only its socket's methods are used, so that both ends share the code and `bridge.wire`
 stays free of it. Who may use the socket at the moment is the caller's business.
@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from bridge.wire.frames import Header, Kind, check_body, pack, unpack
+from bridge.wire.frames import HEADER_SIZE, Header, Kind, check_body, pack, unpack
 
 __all__ = ["Message", "MessageSocket", "receive", "send"]
 
 _NOBLOCK = 1  # zmq.NOBLOCK
 _SNDMORE = 2  # zmq.SNDMORE
-
-#: From this size on a received frame stays where ZeroMQ put it; below it the bookkeeping costs more than the copy.
-_BIG = 64 * 1024
+_RCVMORE = 13  # zmq.RCVMORE
 
 Message = tuple[Header, list[memoryview]]
 
@@ -25,15 +23,14 @@ Message = tuple[Header, list[memoryview]]
 class MessageSocket(Protocol):
     """The part of a ZeroMQ socket that is used here."""
 
-    @property
-    def rcvmore(self) -> Any:
-        """Whether more frames of the same message follow."""
-
     def send(self, data: Any, flags: int = 0) -> Any:
         """Queue one frame."""
 
     def recv(self, flags: int = 0, copy: bool = True) -> Any:
         """Take one frame."""
+
+    def getsockopt(self, option: int) -> Any:
+        """Return an option of the socket."""
 
 
 def send(
@@ -47,45 +44,46 @@ def send(
         zmq.Again: If there is no peer or no room (only without *block*); nothing was sent.
     """
     flags = 0 if block else _NOBLOCK
-    header = pack(kind, incarnation, call_id, body)
-    if not body:
-        socket.send(header, flags)
-        return
-    socket.send(header, flags | _SNDMORE)
+    first = pack(kind, incarnation, call_id, body)
     last = len(body) - 1
-    for index, part in enumerate(body):
-        # Copied: without a copy pyzmq would start a thread and a context for the whole process to free it later.
-        socket.send(part, flags if index == last else flags | _SNDMORE)
+    if last < 1:
+        socket.send(first, flags)
+        return
+    # Copied: without a copy pyzmq would start a thread and a context for the whole process to free it later.
+    socket.send(first, flags | _SNDMORE)
+    for part in body[1:last]:
+        socket.send(part, flags | _SNDMORE)
+    socket.send(body[last], flags)
 
 
 def receive(socket: MessageSocket) -> Message:
     """Take one message that is already there; does not wait.
 
-    A message that is refused has been read to its end, so the next one starts where it should.
+    Returns:
+        Its header and the parts of its body, at least one, which may be empty. The buffers are the receiver's own.
 
     Raises:
-        WireError: If the message is not well formed.
+        WireError: If the message is not well formed. It has been read to its end, so that the next one starts where it
+            should.
         zmq.Again: If there is none.
     """
     first = socket.recv(_NOBLOCK)
-    if not socket.rcvmore:
-        header = unpack(first)
-        check_body(header, 0, 0)
-        return header, []
-    # A big message is kept where ZeroMQ put it, a small one is cheaper to copy: how big it is stands in the header.
+    more = socket.getsockopt(_RCVMORE)
     try:
         header = unpack(first)
     except ValueError:
-        while socket.rcvmore:
+        while more:
             socket.recv(_NOBLOCK, False)
+            more = socket.getsockopt(_RCVMORE)
         raise
-    copy = header.size < _BIG
-    body: list[memoryview] = []
-    size = 0
-    while socket.rcvmore:
-        part = socket.recv(_NOBLOCK, copy)
-        view = memoryview(part) if copy else part.buffer
-        size += view.nbytes
-        body.append(view)
-    check_body(header, len(body), size)
+    body = [memoryview(first)[HEADER_SIZE:]]
+    size = len(first) - HEADER_SIZE
+    while more:
+        # Kept where ZeroMQ put it.
+        part = socket.recv(_NOBLOCK, False).buffer
+        size += part.nbytes
+        body.append(part)
+        more = socket.getsockopt(_RCVMORE)
+    if header.frames or header.size != size or len(body) > 1:
+        check_body(header, len(body) - 1, size)
     return header, body

@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 VERSION = 1  #: Raised with every change of a header or a payload that an older end would misread.
-MAX_FRAMES = 65_535  #: Out-of-band buffers of one message, its pickle included.
+MAX_FRAMES = 65_535  #: Out-of-band buffers of one message.
 
 _MAGIC = b"TWdn"
 _HEADER = struct.Struct("!4sHHIQQQ")
@@ -88,37 +88,44 @@ class Header(NamedTuple):
     kind: Kind
     incarnation: int
     call_id: int  #: the call or ping that it belongs to; 0 if none
-    frames: int  #: how many payload frames follow
-    size: int  #: their bytes together
+    frames: (
+        int  #: how many frames follow the first one, in which the header and the first part of the body lie
+    )
+    size: int  #: bytes of the body, in all frames
 
 
-def pack(kind: Kind, incarnation: int, call_id: int, body: Sequence[bytes | memoryview]) -> bytes:
-    """Return the header for a message with the payload frames *body*.
+def pack(kind: Kind, incarnation: int, call_id: int, body: Sequence[bytes | memoryview] = ()) -> bytes:
+    """Return the first frame of a message: its header and the first part of *body*; the other parts follow it.
 
     Raises:
         WireError: If *body* is larger than a message of this kind may be.
     """
-    size = 0
-    for part in body:
-        size += part.nbytes if isinstance(part, memoryview) else len(part)
-    _check_size(kind, len(body), size)
-    return _HEADER.pack(_MAGIC, VERSION, kind, len(body), incarnation, call_id, size)
+    if not body:
+        return _HEADER.pack(_MAGIC, VERSION, kind, 0, incarnation, call_id, 0)
+    first = body[0]
+    size = len(first)
+    more = len(body) - 1
+    if more:
+        size = sum(memoryview(part).nbytes for part in body)
+    _check_size(kind, more, size)
+    return _HEADER.pack(_MAGIC, VERSION, kind, more, incarnation, call_id, size) + first
 
 
 def unpack(data: bytes | memoryview) -> Header:
-    """Return the header in *data*.
+    """Return the header at the start of *data*, the first frame of a message.
 
     Raises:
         WireError: If it is garbage, truncated, of another version or kind, or announces too much.
     """
-    if len(data) < HEADER_SIZE:
-        fault = Fault.TRUNCATED if bytes(data[:4]) == _MAGIC[: len(data)] and len(data) else Fault.GARBAGE
-        raise WireError(fault, f"a header of {len(data)} bytes, expected {HEADER_SIZE}")
-    if bytes(data[:4]) != _MAGIC:
-        raise WireError(Fault.GARBAGE, f"the message starts with {bytes(data[:4])!r}, expected {_MAGIC!r}")
-    if len(data) > HEADER_SIZE:
-        raise WireError(Fault.OVERSIZED, f"a header of {len(data)} bytes, expected {HEADER_SIZE}")
-    _, version, number, frames, incarnation, call_id, size = _HEADER.unpack(data)
+    length = len(data)
+    if length < HEADER_SIZE:
+        ours = length and bytes(data[:4]) == _MAGIC[:length]
+        raise WireError(
+            Fault.TRUNCATED if ours else Fault.GARBAGE, f"{length} bytes, a header has {HEADER_SIZE}"
+        )
+    magic, version, number, frames, incarnation, call_id, size = _HEADER.unpack_from(data)
+    if magic != _MAGIC:
+        raise WireError(Fault.GARBAGE, f"the message starts with {magic!r}, expected {_MAGIC!r}")
     if version != VERSION:
         raise WireError(Fault.VERSION, f"protocol version {version}, expected {VERSION}")
     kind = _KINDS.get(number)
@@ -131,6 +138,11 @@ def unpack(data: bytes | memoryview) -> Header:
 def check_body(header: Header, frames: int, size: int) -> None:
     """Compare what came with what *header* announced.
 
+    Args:
+        header: The header.
+        frames: How many frames followed the first one.
+        size: Bytes of the body in all of them.
+
     Raises:
         WireError: If there is less (truncated) or more (oversized).
     """
@@ -139,12 +151,15 @@ def check_body(header: Header, frames: int, size: int) -> None:
     fault = Fault.TRUNCATED if frames < header.frames or size < header.size else Fault.OVERSIZED
     raise WireError(
         fault,
-        f"{header.kind.name} came with {frames} frames, {size} bytes; its header says {header.frames}, {header.size}",
+        f"{header.kind.name} came with {frames} more frames, {size} bytes; its header says {header.frames}, {header.size}",
     )
 
 
 def _check_size(kind: Kind, frames: int, size: int) -> None:
     if frames > MAX_FRAMES:
-        raise WireError(Fault.OVERSIZED, f"{kind.name} of {frames} frames, at most {MAX_FRAMES} are allowed")
-    if size > LIMITS[kind]:
+        raise WireError(
+            Fault.OVERSIZED, f"{kind.name} with {frames} more frames, at most {MAX_FRAMES} are allowed"
+        )
+    # Below the least of all limits, as nearly every message is, there is nothing to look up.
+    if size > _SMALL and size > LIMITS[kind]:
         raise WireError(Fault.OVERSIZED, f"{kind.name} of {size} bytes, at most {LIMITS[kind]} are allowed")

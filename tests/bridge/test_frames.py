@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from types import SimpleNamespace
+
 import pytest
+import zmq
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -39,11 +43,14 @@ def fault_of(data: bytes) -> Fault:
     body=st.lists(st.binary(max_size=100), max_size=5),
 )
 def test_a_header_comes_back(kind: Kind, incarnation: int, call_id: int, body: list[bytes]) -> None:
-    """Kind, ids, number of frames and size survive, and fit the body."""
-    header = unpack(pack(kind, incarnation, call_id, body))
+    """Kind, ids, number of frames and size survive, and fit the body; its first part follows the header at once."""
+    first = pack(kind, incarnation, call_id, body)
+    header = unpack(first)
+    more = max(0, len(body) - 1)
 
-    assert header == Header(kind, incarnation, call_id, len(body), sum(map(len, body)))
-    check_body(header, len(body), sum(map(len, body)))
+    assert header == Header(kind, incarnation, call_id, more, sum(map(len, body)))
+    assert first[HEADER_SIZE:] == b"".join(body[:1])
+    check_body(header, more, sum(map(len, body)))
 
 
 @given(data=st.binary(max_size=2 * HEADER_SIZE))
@@ -60,13 +67,12 @@ def test_any_bytes_are_a_header_or_a_classified_fault(data: bytes) -> None:
 
 
 def test_faults_of_a_header() -> None:
-    """Rubbish, a piece of a header, more than one, another version, another kind."""
-    good = pack(Kind.PING, 1, 2, [])
+    """Rubbish, a piece of a header, another version, another kind."""
+    good = pack(Kind.PING, 1, 2)
 
     assert fault_of(b"GET / HTTP/1.1\r\n" + bytes(HEADER_SIZE)) is Fault.GARBAGE
     assert fault_of(b"") is Fault.GARBAGE
     assert fault_of(good[:-1]) is Fault.TRUNCATED
-    assert fault_of(good + b"x") is Fault.OVERSIZED
     assert fault_of(good[:4] + (VERSION + 1).to_bytes(2, "big") + good[6:]) is Fault.VERSION
     assert fault_of(good[:6] + (99).to_bytes(2, "big") + good[8:]) is Fault.GARBAGE
 
@@ -74,7 +80,7 @@ def test_faults_of_a_header() -> None:
 @pytest.mark.parametrize("kind", Kind)
 def test_each_kind_has_its_limit(kind: Kind) -> None:
     """A header that announces more than its kind may have is refused before the body is looked at."""
-    good = pack(kind, 1, 2, [])
+    good = pack(kind, 1, 2)
 
     assert unpack(good[:-8] + LIMITS[kind].to_bytes(8, "big")).size == LIMITS[kind]
     assert fault_of(good[:-8] + (LIMITS[kind] + 1).to_bytes(8, "big")) is Fault.OVERSIZED
@@ -90,7 +96,7 @@ def test_too_much_is_not_even_packed() -> None:
 
 @pytest.mark.parametrize(
     ("frames", "size", "fault"),
-    [(1, 10, Fault.TRUNCATED), (2, 9, Fault.TRUNCATED), (3, 10, Fault.OVERSIZED), (2, 11, Fault.OVERSIZED)],
+    [(0, 10, Fault.TRUNCATED), (1, 9, Fault.TRUNCATED), (2, 10, Fault.OVERSIZED), (1, 11, Fault.OVERSIZED)],
 )
 def test_a_body_must_fit_its_header(frames: int, size: int, fault: Fault) -> None:
     """Less is truncated, more is oversized."""
@@ -102,36 +108,61 @@ def test_a_body_must_fit_its_header(frames: int, size: int, fault: Fault) -> Non
 
 
 class Script:
-    """A socket that has received the given frames of one message."""
+    """A socket that has received the given frames."""
 
     def __init__(self, *frames: bytes) -> None:
         self.frames = list(frames)
 
-    @property
-    def rcvmore(self) -> bool:
-        return bool(self.frames)
-
     def recv(self, flags: int = 0, copy: bool = True) -> object:
-        return self.frames.pop(0)
+        frame = self.frames.pop(0)
+        return frame if copy else SimpleNamespace(buffer=memoryview(frame))
+
+    def getsockopt(self, option: int) -> int:
+        assert option == zmq.RCVMORE
+        return bool(self.frames)
 
     def send(self, data: bytes, flags: int = 0) -> None:
         self.frames.append(data)
 
 
-def test_a_message_that_is_refused_is_read_to_its_end() -> None:
+@pytest.mark.parametrize("frames", [[b"rubbish"], [b"rubbish", b"and", b"more"]])
+def test_a_message_that_is_refused_is_read_to_its_end(frames: list[bytes]) -> None:
     """What comes next starts where it should."""
-    socket = Script(b"rubbish", b"and", b"more")
+    socket = Script(*frames)
 
     with pytest.raises(WireError):
         exchange.receive(socket)
     assert not socket.frames
 
 
-def test_a_message_goes_and_comes() -> None:
-    """Header first, then the payload frames."""
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (lambda frames: frames[:-1], Fault.TRUNCATED),
+        (lambda frames: [frames[0][:-1], *frames[1:]], Fault.TRUNCATED),
+        (lambda frames: [*frames, b""], Fault.OVERSIZED),
+        (lambda frames: [frames[0] + b"x", *frames[1:]], Fault.OVERSIZED),
+    ],
+    ids=["a frame less", "a byte less", "a frame more", "a byte more"],
+)
+def test_a_message_must_be_whole(change: Callable[[list[bytes]], list[bytes]], fault: Fault) -> None:
+    """A frame or a byte too few or too many is seen."""
     socket = Script()
     exchange.send(socket, Kind.RESULT, 1, 2, [b"one", b"two"])
-    assert len(socket.frames) == 3
+    socket.frames = change(socket.frames)
 
-    header, body = exchange.receive(socket)
-    assert (header.kind, [bytes(part) for part in body]) == (Kind.RESULT, [b"one", b"two"])
+    with pytest.raises(WireError) as caught:
+        exchange.receive(socket)
+    assert caught.value.fault is fault
+
+
+@pytest.mark.parametrize("body", [[b""], [b"one"], [b"one", b"two"], [b"one", b"", b"three"]])
+def test_a_message_goes_and_comes(body: list[bytes]) -> None:
+    """Small ones in one frame; each further part has a frame of its own."""
+    socket = Script()
+    exchange.send(socket, Kind.RESULT, 1, 2, body)
+    assert len(socket.frames) == len(body)
+
+    header, parts = exchange.receive(socket)
+    assert (header.kind, header.incarnation, header.call_id) == (Kind.RESULT, 1, 2)
+    assert [bytes(part) for part in parts] == body

@@ -190,7 +190,7 @@ def speak_too_early() -> None:
     """Answer a call that was never sent."""
     from bridge.wire.frames import Kind, pack
 
-    _raw_send([pack(Kind.RESULT, 1, 1000, [b"x"]), b"x"])
+    _raw_send([pack(Kind.RESULT, 1, 1000, [b"x"])])
 
 
 def _raw_send(frames: list[bytes]) -> None:
