@@ -10,8 +10,15 @@ from pathlib import Path
 __all__ = ["alive_after", "marked"]
 
 
-def marked(variable: str, value: str) -> dict[int, int]:
-    """Return pidfd by pid of every process whose environment has *variable* = *value*; close the pidfds when done."""
+def marked(variable: str, value: str, program: str = "") -> dict[int, int]:
+    """Return pidfd by pid of every process whose environment has *variable* = *value*; close the pidfds when done.
+
+    Args:
+        variable: Set by the test for what it starts, and inherited.
+        value: Unique to the test.
+        program: Only processes with this in their command line. A process that was forked and has not called exec
+            yet has the environment and the command line of its parent: to stop one then is to stop its parent.
+    """
     mark = f"{variable}={value}".encode()
     found = {}
     for entry in Path("/proc").iterdir():
@@ -24,6 +31,7 @@ def marked(variable: str, value: str) -> dict[int, int]:
             continue
         try:
             ours = mark in (entry / "environ").read_bytes().split(b"\0")
+            ours = ours and program.encode() in (entry / "cmdline").read_bytes()
         except OSError:
             ours = False
         if ours:

@@ -43,18 +43,18 @@ def kill_at_a_random_moment(source: Path, seed: int) -> tuple[int, int]:
         pass
     else:
         raise AssertionError(f"the demo ended by itself, with {demo.returncode}: give it more to do")
-    family = marked(_MARK, token)
+    running = marked(_MARK, token, "boot.py")
+    starting = marked(_MARK, token)
     try:
-        workers = sorted(pid for pid in family if pid != demo.pid)
-        if workers:
-            signal.pidfd_send_signal(family[chance.choice(workers)], signal.SIGSTOP)
+        if running:
+            signal.pidfd_send_signal(running[chance.choice(sorted(running))], signal.SIGSTOP)
         demo.kill()
         demo.wait(timeout=10)
-        left = alive_after([family[pid] for pid in workers], 1.0)
-        late = marked(_MARK, token)  # one that was being started
+        left = alive_after([*running.values(), *starting.values()], 1.0)
+        late = marked(_MARK, token)  # one that was forked in the very moment
         for pidfd in late.values():
             os.close(pidfd)
-        return len(workers), max(left, len(late))
+        return len(running), max(left, len(late))
     finally:
-        for pidfd in family.values():
+        for pidfd in (*running.values(), *starting.values()):
             os.close(pidfd)
