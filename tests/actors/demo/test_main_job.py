@@ -71,10 +71,10 @@ def test_every_planned_kill_strikes_and_nothing_is_lost(sources: Path, demo_json
 def test_without_affinity_it_fails_verification(tmp_path: Path, demo_json: DemoJson, affinity: bool) -> None:
     """The proof that state lives in one worker, and that its loss is seen; with affinity, the same is complete."""
     for number in range(16):
-        # Work enough for both workers to come up while it lasts, in four sessions.
+        # Four sessions, with files that take some milliseconds: both workers are at work at once.
         directory = tmp_path / f"package{number % 4}"
         directory.mkdir(exist_ok=True)
-        (directory / f"m{number}.py").write_text("def f(a):\n    return a or f(a)\n" * 5000)
+        (directory / f"m{number}.py").write_text("def f(a):\n    return a or f(a)\n" * 300)
 
     code, found = demo_json(tmp_path, "--verify", *([] if affinity else ["--no-affinity"]))
 
