@@ -152,7 +152,7 @@ def add(state: SupState, spec: ChildSpec) -> Sequence[Command]:
     """
     present = state.children.get(spec.id)
     if present is not None:
-        raise ChildExists(spec.id, running=present.ref is not None)
+        raise ChildExists(spec.id, running=present.ref is not None or present.restarting)
     state.children.put(Child(spec))
     return [Start(spec.id, OnFailure.FORGET)]
 
@@ -285,6 +285,11 @@ def _restart(state: SupState, child: Child, reason: ExitReason, now: float) -> S
         state.children.remove(id)
         return [Report(SupervisorGaveUp(supervisor=state.name, child=id, reason=reason)), ExitSelf(SHUTDOWN)]
     rows = [_known(state, each) for each in affected(flags.strategy, state.children.ids(), id)]
+    for row in rows:
+        if (
+            row.restarting
+        ):  # its own retry is obsolete: it is started now, or again after one that it depends on
+            state.children.put(attrs.evolve(row, restarting=False))
     stops = _stops(rows)
     # A temporary sibling shares the fate and is dropped; a transient one that had ended normally is started.
     starts = [
