@@ -17,8 +17,10 @@ from supervision import (
     Supervisor,
     SupFlags,
     Tree,
+    VirtualClock,
 )
 from supervision.actor import InitResult
+from supervision.clock import Timer
 from supervision.requests import From
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "named",
     "spec",
     "sup_spec",
+    "timers_of",
 ]
 
 #: Real seconds until a wait of a test is given up.
@@ -69,6 +72,10 @@ class Journal:
     def wait(self, expected: Any) -> None:
         """Block until *expected* is noted; fail after a while."""
         self.wait_until(lambda notes: expected in notes)
+
+    def wait_for(self, count: int) -> None:
+        """Block until there are *count* notes; fail after a while."""
+        self.wait_until(lambda notes: len(notes) >= count)
 
     def wait_until(self, satisfied: Callable[[list[Any]], bool]) -> None:
         """Block until the notes are as wanted; fail after a while."""
@@ -166,6 +173,19 @@ def joined(ref: Ref) -> ExitReason:
     reason = ref.join()
     assert reason is not None
     return reason
+
+
+def timers_of(clock: VirtualClock) -> Journal:
+    """Return a journal of the deadlines of all timers that are made from now on: the sign that somebody waits."""
+    journal, call_at = Journal(), clock.call_at
+
+    def noted(deadline: float, callback: Callable[[], None]) -> Timer:
+        timer = call_at(deadline, callback)
+        journal(deadline)
+        return timer
+
+    vars(clock)["call_at"] = noted
+    return journal
 
 
 def named(tree: Tree, name: str) -> Ref:

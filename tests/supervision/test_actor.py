@@ -1,0 +1,885 @@
+"""The actor: what its handlers may return, and what becomes of it, of its callers and of those who watch it."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import math
+import re
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from scripted import Boom, Gate, Journal, Probe, TrappingProbe, boom, crash, do, joined, spec
+
+from supervision import (
+    IGNORE,
+    KILLED,
+    NOREPLY,
+    NORMAL,
+    SHUTDOWN,
+    Actor,
+    Continue,
+    Down,
+    Exit,
+    Ref,
+    Restart,
+    Stop,
+    Tree,
+    VirtualClock,
+    crashed,
+    shutdown,
+)
+from supervision.errors import ActorExited, CallSelf, CallTimeout, ChildExists, NoProcess, StartError
+from supervision.exit_reason import NOPROC, Crashed
+from supervision.ref import cell_of
+from supervision.requests import From
+from supervision.supervisor import terminate_child, which_children
+
+Starter = Callable[..., Ref]
+
+
+@pytest.fixture
+def start(tree: Tree) -> Starter:
+    """Start a temporary child of the tree: ``start("a", TrappingProbe, journal)``."""
+
+    def started(id: str = "a", kind: type[Actor] = Probe, *args: Any, **options: Any) -> Ref:
+        ref = tree.start_child(spec(id, kind, *args, **{"restart": Restart.TEMPORARY, **options}))
+        assert ref is not None
+        return ref
+
+    return started
+
+
+def in_thread(function: Callable[[], Any], journal: Journal) -> threading.Thread:
+    """Run *function* in a thread of its own and note what it returned or raised."""
+
+    def run() -> None:
+        try:
+            journal(function())
+        except BaseException as error:
+            journal(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+# Messages
+
+
+def test_call_cast_and_info_are_handled_in_order_in_the_actors_thread(start: Starter) -> None:
+    """One at a time, in the order sent, none in the sender's thread."""
+    journal = Journal()
+    ref = start("a", Probe, journal)
+
+    ref.cast("first")
+    ref.send("second")
+    ref.cast(lambda _: journal(threading.current_thread().name))
+    answer = ref.call("third")
+
+    assert answer == "third"
+    assert journal.notes == ["first", "second", ref.name]
+
+
+def test_continue_runs_before_any_message_and_after_the_starter_was_answered(start: Starter) -> None:
+    """``init`` returning Continue(term): handle_continue(term) comes first, though messages wait already."""
+    journal, opened = Journal(), Gate()
+
+    def init(actor: Any) -> Continue:
+        actor.ref.send("sent by init")
+        return Continue("continued")
+
+    def waiting(actor: Any) -> Continue:
+        return Continue(lambda _: opened.pass_through())
+
+    do(start("a", Probe, journal, init))
+    late = start("b", Probe, None, waiting)  # returned: its start does not wait for handle_continue
+    opened.set()
+    do(late)
+
+    assert journal.notes == ["continued", "sent by init"]
+
+
+def test_a_reply_may_come_later_from_another_thread(start: Starter) -> None:
+    """NOREPLY leaves the caller waiting and the actor free; the first answer counts, a later one changes nothing."""
+    ref, journal, asked = start(), Journal(), Journal()
+
+    def later(_: Any, from_: From) -> Any:
+        asked(from_)
+        return NOREPLY
+
+    caller = in_thread(lambda: ref.call(later), journal)
+    asked.wait_until(bool)
+    assert do(ref, lambda _: "free") == "free"
+
+    assert asked.notes[0].reply("answer")
+    assert not asked.notes[0].reply("second")
+    assert not asked.notes[0].fail(Boom())
+    caller.join()
+    assert journal.notes == ["answer"]
+
+
+def test_from_can_fail_the_caller_and_the_actor_lives_on(start: Starter) -> None:
+    """The caller's own mistake is raised in the caller."""
+    ref = start()
+
+    def refuse(_: Any, from_: From) -> Any:
+        from_.fail(Boom("your fault"))
+        return NOREPLY
+
+    with pytest.raises(Boom, match="your fault"):
+        ref.call(refuse)
+    assert ref.is_alive()
+
+
+def test_nothing_is_kept_of_a_call_that_was_answered(start: Starter) -> None:
+    """An actor's books hold open calls only, however they are answered, or given up."""
+    ref, asked = start(), Journal()
+
+    def later(_: Any, from_: From) -> Any:
+        asked(from_)
+        return NOREPLY
+
+    def at_once(_: Any, from_: From) -> Any:
+        from_.reply(1)
+        return NOREPLY
+
+    assert ref.call(at_once) == 1
+    assert ref.call(lambda *_: 2) == 2
+    caller = in_thread(lambda: ref.call(later), Journal())
+    asked.wait_until(bool)
+    assert cell_of(ref)._open == set(asked.notes)
+    asked.notes[0].reply(3)
+    caller.join()
+
+    assert cell_of(ref)._open == set()
+
+
+# How a handler ends the actor
+
+
+@pytest.mark.parametrize("reason", [NORMAL, SHUTDOWN, shutdown("x"), crashed("term")], ids=str)
+@pytest.mark.parametrize("by", ["call", "cast", "info", "continue"])
+def test_stop_ends_the_actor_after_terminate(start: Starter, by: str, reason: Any) -> None:
+    """From any handler; ``terminate`` runs with the reason, and everybody is told it."""
+    journal = Journal()
+    begin = (lambda _: Continue(lambda _: Stop(reason))) if by == "continue" else None
+    ref = start("a", Probe, journal, begin)
+    match by:
+        case "call":
+            assert ref.call(lambda *_: Stop(reason, "bye")) == "bye"
+        case "cast":
+            ref.cast(lambda _: Stop(reason))
+        case "info":
+            ref.send(lambda _: Stop(reason))
+
+    assert joined(ref) == reason
+    assert journal.notes == [("terminate", "a", reason)]
+
+
+def test_stop_without_a_reply_is_the_callers_error(start: Starter) -> None:
+    """As gen_server's ``{stop, Reason, State}``: the caller learns the reason, not a None."""
+    ref = start()
+
+    with pytest.raises(ActorExited) as raised:
+        ref.call(lambda *_: Stop(shutdown("full")))
+
+    assert raised.value.reason == shutdown("full")
+    assert start("b").call(lambda *_: Stop(NORMAL, None)) is None
+
+
+@pytest.mark.parametrize("by", ["call", "cast", "info", "continue"])
+@pytest.mark.parametrize(
+    "error", [Boom("x"), SystemExit(3), KeyboardInterrupt()], ids=lambda e: type(e).__name__
+)
+def test_an_exception_in_a_handler_is_the_exit_reason(start: Starter, by: str, error: BaseException) -> None:
+    """Any exception ends the actor with crashed(that exception), after ``terminate``; its caller gets ActorExited."""
+    journal = Journal()
+
+    def fail(*_: Any) -> Any:
+        raise error
+
+    ref = start("a", Probe, journal, (lambda _: Continue(fail)) if by == "continue" else None)
+    match by:
+        case "call":
+            with pytest.raises(ActorExited) as raised:
+                ref.call(fail)
+            assert raised.value.reason == crashed(error)
+        case "cast":
+            ref.cast(fail)
+        case "info":
+            ref.send(fail)
+
+    assert joined(ref) == crashed(error)
+    assert journal.notes == [("terminate", "a", crashed(error))]
+
+
+def test_a_handler_that_returns_rubbish_crashes_with_the_remedy(start: Starter) -> None:
+    """The text names the handler, what it returned, and what was expected."""
+    ref = start()
+
+    ref.cast(lambda _: "stop")
+
+    reason = joined(ref)
+    assert "handle_cast returned 'stop'; expected None or Stop(reason)" in str(reason)
+
+
+@pytest.mark.parametrize("send", [lambda ref: ref.call("x"), lambda ref: ref.cast("x")], ids=["call", "cast"])
+def test_what_an_actor_does_not_take_crashes_it_with_a_reason(
+    start: Starter, send: Callable[[Ref], Any]
+) -> None:
+    """A call or cast to an actor without that handler; stray messages to ``handle_info`` are dropped, as OTP does."""
+    ref = start("a", Actor)
+    ref.send("stray")
+    assert which_children(named_root(ref)), "the stray message was dropped"
+
+    with contextlib.suppress(ActorExited):
+        send(ref)
+
+    assert re.search("takes no (calls|casts); it was sent 'x'", str(joined(ref)))
+
+
+def named_root(ref: Ref) -> Ref:
+    """Return the supervisor that started *ref*."""
+    parent = cell_of(ref).parent
+    assert parent is not None
+    return parent
+
+
+def test_a_terminate_that_raises_replaces_the_reason(start: Starter) -> None:
+    """What it failed with is told, so that a failed clean-up is not called a proper end."""
+    ref = start("a", Probe, None, None, boom)
+
+    ref.cast(lambda _: Stop(NORMAL))
+
+    reason = joined(ref)
+    assert isinstance(reason, Crashed)
+    assert isinstance(reason.error, Boom)
+
+
+# Calls that fail
+
+
+def test_a_call_to_an_actor_that_is_down_raises_at_once(start: Starter) -> None:
+    """NoProcess: it was not delivered. Casts and sends are dropped."""
+    ref = start()
+    ref.stop()
+
+    with pytest.raises(NoProcess, match="is not running"):
+        ref.call("x", timeout=math.inf)
+    ref.cast("x")
+    ref.send("x")
+
+
+def test_a_call_from_a_thread_with_the_number_of_a_dead_actors_is_no_call_to_itself(start: Starter) -> None:
+    """Thread numbers are used again; a dead actor's must not make another thread's call a CallSelf."""
+    ref = start()
+    ref.stop()
+    cell_of(ref).thread = threading.current_thread()
+
+    with pytest.raises(NoProcess):
+        ref.call("x")
+
+
+@pytest.mark.parametrize("where", ["handler", "init"])
+def test_an_actor_that_calls_itself_is_told(start: Starter, where: str) -> None:
+    """It would wait for ever; stop() likewise. Also in ``init``, which runs as soon as the thread does."""
+    journal = Journal()
+
+    def call_self(actor: Any) -> None:
+        with pytest.raises(CallSelf) as called:
+            actor.ref.call("x", timeout=math.inf)
+        with pytest.raises(CallSelf) as stopped:
+            actor.ref.stop(timeout=math.inf)
+        journal(str(called.value))
+        journal(str(stopped.value))
+
+    ref = start("a", Probe, None, call_self if where == "init" else None)
+    if where == "handler":
+        do(ref, call_self)
+
+    assert len(journal.notes) == 2
+    assert "use cast()" in journal.notes[0]
+
+
+def test_a_call_times_out_on_the_trees_clock(start: Starter, clock: VirtualClock, timers: Journal) -> None:
+    """At its deadline and not before; the actor goes on, and its late answer goes nowhere."""
+    ref, journal, held = start(), Journal(), Gate()
+    caller = in_thread(lambda: ref.call(lambda *_: held.pass_through(), timeout=5.0), journal)
+    timers.wait(5.0)
+
+    clock.advance(4.9)
+    assert journal.notes == []
+    clock.advance(0.1)
+    caller.join()
+    held.set()
+
+    assert [str(error) for error in journal.of(CallTimeout)] == [str(CallTimeout(ref.name, 5.0))]
+    assert do(ref, lambda _: "lives") == "lives"
+
+
+def test_an_expired_request_is_not_handled(start: Starter, clock: VirtualClock, timers: Journal) -> None:
+    """Its deadline travels with it: one that expired in the mailbox has no effect; one in time has."""
+    journal, held, outcomes = Journal(), Gate(), Journal()
+    ref = start("a", Probe, journal)
+    ref.cast(lambda _: held.pass_through())
+    expiring = in_thread(lambda: ref.call(lambda *_: journal("expired"), timeout=5.0), outcomes)
+    timers.wait(5.0)
+    patient = in_thread(lambda: ref.call(lambda *_: journal("in time"), timeout=6.0), outcomes)
+    timers.wait(6.0)
+
+    clock.advance(5.5)
+    held.set()
+    expiring.join()
+    patient.join()
+
+    assert journal.notes == ["in time"]
+    assert len(outcomes.of(CallTimeout)) == 1
+
+
+def test_an_answer_in_the_moment_of_the_timeout_is_an_answer(start: Starter, clock: VirtualClock) -> None:
+    """The caller is told False by the clock, finds the answer there, and takes it; the replier is not harmed."""
+    ref = start()
+    acquire = clock.acquire
+
+    def at_the_last_moment(gate: threading.Lock, timeout: float) -> bool:
+        acquire(gate, math.inf)  # the answer is there
+        gate.release()
+        return False
+
+    vars(clock)["acquire"] = at_the_last_moment
+    try:
+        assert ref.call("x") == "x"
+    finally:
+        del vars(clock)["acquire"]
+    assert do(ref, lambda _: "lives") == "lives"
+
+
+def test_every_caller_of_a_dying_actor_is_told(start: Starter) -> None:
+    """The one being served, one that waits for a late reply, and those still in the mailbox: ActorExited with the reason."""
+    ref, asked, outcomes = start(), Journal(), Journal()
+    held = Gate()
+
+    def later(_: Any, from_: From) -> Any:
+        asked(from_)
+        return NOREPLY
+
+    def hold_and_fail(*_: Any) -> Any:
+        asked("serving")
+        held.pass_through()
+        raise Boom
+
+    callers = [in_thread(lambda: ref.call(later, timeout=math.inf), outcomes)]
+    asked.wait_until(bool)
+    callers.append(in_thread(lambda: ref.call(hold_and_fail, timeout=math.inf), outcomes))
+    asked.wait("serving")
+    callers.append(in_thread(lambda: ref.call("in the mailbox", timeout=math.inf), outcomes))
+    inbox: Any = cell_of(ref)._inbox
+    while inbox.empty():  # the third caller's thread has nothing else to show for itself
+        callers[-1].join(0.001)
+    held.set()
+    for caller in callers:
+        caller.join()
+
+    assert len(outcomes.of(ActorExited)) == 3
+    assert {type(error.reason.error) for error in outcomes.notes} == {Boom}
+
+
+# Init
+
+
+def test_an_init_that_raises_fails_the_start(tree: Tree) -> None:
+    """The starter gets the cause; nothing of it is left: no name, no thread, no terminate."""
+    journal = Journal()
+
+    with pytest.raises(StartError, match="crashed\\(Boom\\)"):
+        tree.start_child(spec("a", Probe, journal, boom))
+
+    assert tree.registry.whereis(f"{tree.name}/a") is None
+    assert tree.unstopped() == ()
+    assert journal.notes == []
+
+
+def test_an_init_that_stops_fails_the_start_with_its_reason(tree: Tree) -> None:
+    """``Stop(reason)`` from init: the start fails with exactly that."""
+    with pytest.raises(StartError) as raised:
+        tree.start_child(spec("a", Probe, None, lambda _: Stop(shutdown("no licence"))))
+
+    assert raised.value.reason == shutdown("no licence")
+
+
+def test_an_init_that_ignores_is_no_failure(tree: Tree) -> None:
+    """The starter gets None; nothing runs, and the name is free."""
+    assert tree.start_child(spec("a", Probe, None, lambda _: IGNORE)) is None
+    assert tree.registry.whereis(f"{tree.name}/a") is None
+    assert [row.ref for row in which_children(tree.root)] == [None]
+
+
+def test_an_init_that_returns_rubbish_fails_the_start(tree: Tree) -> None:
+    """It is caught at the start, not at the first message."""
+    rubbish: Any = lambda _: "ready"  # noqa: E731
+
+    with pytest.raises(StartError, match="init returned 'ready'; expected None, Continue"):
+        tree.start_child(spec("a", Probe, None, rubbish))
+
+
+def test_an_init_that_hangs_fails_the_start_at_its_timeout(
+    tree: Tree, clock: VirtualClock, timers: Journal, events: Journal
+) -> None:
+    """Named as unstopped until it returns; then nothing more of it runs, though it had asked to continue."""
+    journal, outcome, held = Journal(), Journal(), Gate()
+
+    def hang(actor: Any) -> Continue:
+        actor.ref.send("a message")
+        held.pass_through()
+        return Continue("never")
+
+    starter = in_thread(lambda: tree.start_child(spec("a", Probe, journal, hang, start_timeout=7.0)), outcome)
+    timers.wait(7.0)
+    clock.advance(7.0)
+    starter.join()
+
+    (error,) = outcome.of(StartError)
+    assert "init did not return within 7 s" in str(error)
+    assert [ref.name for ref in tree.unstopped()] == [f"{tree.name}/a"]
+    assert "did not stop within 7 s" in events.notes[-1].describe()
+    assert tree.start_child(spec("a")) is not None, "the name is free for the next"
+    (unstopped,) = tree.unstopped()
+    thread = cell_of(unstopped).thread
+    assert thread is not None
+    held.set()
+    thread.join()
+    assert journal.notes == []
+    assert tree.unstopped() == ()
+
+
+def test_an_init_that_returns_in_the_moment_of_the_timeout_has_started(
+    tree: Tree, clock: VirtualClock
+) -> None:
+    """Whichever way the race ends, the starter's answer is what the actor did: here it runs, and is answered for."""
+    acquire = clock.acquire
+
+    def at_the_last_moment(gate: threading.Lock, timeout: float) -> bool:
+        if timeout != 7.0:
+            return acquire(gate, timeout)
+        acquire(gate, math.inf)
+        return False
+
+    vars(clock)["acquire"] = at_the_last_moment
+    try:
+        ref = tree.start_child(spec("a", start_timeout=7.0))
+    finally:
+        del vars(clock)["acquire"]
+
+    assert ref is not None
+    assert do(ref, lambda _: "runs") == "runs"
+
+
+def test_a_failed_start_tells_whoever_got_to_know_the_actor(tree: Tree, start: Starter) -> None:
+    """``init`` may have handed out its ref: a monitor gets its one Down, a linked actor its signal."""
+    journal = Journal()
+    watcher = start("watcher", TrappingProbe, journal)
+
+    def init(actor: Any) -> Any:
+        actor.ref.monitor(watcher)
+        cell_of(actor.ref).link(cell_of(watcher))
+        return Stop(shutdown("no"))
+
+    with pytest.raises(StartError):
+        tree.start_child(spec("a", Probe, None, init))
+    do(watcher)
+
+    assert [note.reason for note in journal.of(Down)] == [shutdown("no")]
+    assert [note.reason for note in journal.of(Exit)] == [shutdown("no")]
+
+
+def test_what_cannot_be_started_is_a_start_error(tree: Tree) -> None:
+    """A callable that is no actor class is named; a constructor that fails likewise."""
+    with pytest.raises(StartError, match=r"expected an Actor class or a pykka.ThreadingActor class"):
+        tree.start_child(spec("a", print))
+
+    class Unmade(Actor):
+        def __init__(self) -> None:
+            raise Boom
+
+    with pytest.raises(StartError, match="Boom"):
+        tree.start_child(spec("a", Unmade))
+    assert tree.registry.names() == (tree.name,)
+
+
+def test_a_taken_name_fails_the_start(tree: Tree) -> None:
+    """The error says who has it."""
+    tree.registry.register(f"{tree.name}/a", Ref("elsewhere", 77))
+
+    with pytest.raises(StartError, match="<elsewhere#77>"):
+        tree.start_child(spec("a"))
+
+
+# Signals
+
+
+def test_a_supervisors_stop_runs_terminate_only_for_who_traps_exits(tree: Tree, start: Starter) -> None:
+    """OTP's rule: without trap_exit the shutdown signal ends the actor there and then."""
+    journal = Journal()
+    trapping, plain = start("trapping", TrappingProbe, journal), start("plain", Probe, journal)
+
+    terminate_child(tree.root, "trapping")
+    terminate_child(tree.root, "plain")
+
+    assert journal.notes == [("terminate", "trapping", SHUTDOWN)]
+    assert joined(trapping) == joined(plain) == SHUTDOWN
+
+
+@pytest.mark.parametrize("reason", [SHUTDOWN, crashed("x")], ids=str)
+def test_an_exit_signal_ends_who_does_not_trap_it(start: Starter, reason: Any) -> None:
+    """Without ``terminate``, before the messages that wait; ``normal`` is ignored."""
+    journal, held = Journal(), Gate()
+    ref = start("a", Probe, journal)
+    ref.exit(NORMAL)
+    do(ref)
+    ref.cast(lambda _: held.pass_through())
+    ref.cast("waits")
+
+    ref.exit(reason)
+    held.set()
+
+    assert joined(ref) == reason
+    assert journal.notes == []
+
+
+def test_an_exit_signal_is_a_message_to_who_traps_it(start: Starter) -> None:
+    """With who sent it and why; the actor lives on."""
+    journal = Journal()
+    sender, ref = start("sender"), start("a", TrappingProbe, journal)
+
+    ref.exit(crashed("x"), sender=sender)
+    do(ref)
+
+    assert journal.notes == [Exit(sender, crashed("x"))]
+
+
+def test_a_kill_cannot_be_trapped(tree: Tree, start: Starter) -> None:
+    """It is down when exit() returns; its thread, which waited for a message, ends by itself."""
+    journal = Journal()
+    ref = start("a", TrappingProbe, journal)
+    thread = cell_of(ref).thread
+    assert thread is not None
+
+    ref.exit(KILLED)
+
+    assert not ref.is_alive()
+    assert joined(ref) == KILLED
+    thread.join()
+    assert journal.notes == []
+    assert tree.unstopped() == ()
+
+
+def test_an_actor_killed_inside_a_handler_does_nothing_more(tree: Tree, start: Starter) -> None:
+    """Its callers are told at once, its late answer goes nowhere, the tree names it until the handler returns."""
+    journal, outcomes, held = Journal(), Journal(), Gate()
+    ref = start("a", TrappingProbe, journal)
+
+    def busy(*_: Any) -> str:
+        journal("busy")
+        held.pass_through()
+        return "late"
+
+    callers = [in_thread(lambda: ref.call(busy, timeout=math.inf), outcomes)]
+    journal.wait("busy")
+    callers.append(in_thread(lambda: ref.call("queued", timeout=math.inf), outcomes))
+    ref.cast("never")
+
+    ref.exit(KILLED)
+
+    for caller in callers:
+        caller.join()
+    assert {type(outcome) for outcome in outcomes.notes} <= {ActorExited, NoProcess}
+    assert [ref.name for ref in tree.unstopped()] == [ref.name]
+    thread = cell_of(ref).thread
+    assert thread is not None
+    held.set()
+    thread.join()
+    assert journal.notes == ["busy"]
+    assert tree.unstopped() == ()
+
+
+def test_a_call_in_hand_when_the_actor_is_killed_is_answered(start: Starter, clock: VirtualClock) -> None:
+    """The narrowest place: taken from the mailbox, not yet given to the handler."""
+    ref, held, taken, outcomes = start(), Gate(), Gate(), Journal()
+    now = clock.now
+
+    def held_now() -> float:  # asked by the actor for the request's deadline, with the request in hand
+        if threading.current_thread() is cell_of(ref).thread:
+            taken.set()
+            held.pass_through()
+        return now()
+
+    vars(clock)["now"] = held_now
+    ref_thread = cell_of(ref).thread
+    assert ref_thread is not None
+    try:
+        # The loop has looked up clock.now at its start; a second actor takes the patched one.
+        ref = start("b")
+        caller = in_thread(lambda: ref.call("x", timeout=math.inf), outcomes)
+        taken.pass_through()
+        ref.exit(KILLED)
+        held.set()
+        caller.join()
+    finally:
+        del vars(clock)["now"]
+
+    assert [type(outcome) for outcome in outcomes.notes] == [ActorExited]
+
+
+def test_killing_during_terminate_is_told_as_killed(start: Starter) -> None:
+    """Who kills decides the reason if the end was not told yet; the thread's own end comes too late to say more."""
+    journal, held = Journal(), Gate()
+    ref = start("a", Probe, journal, None, lambda _: held.pass_through())
+    ref.cast(lambda _: Stop(NORMAL))
+    journal.wait(("terminate", "a", NORMAL))
+
+    ref.exit(KILLED)
+    held.set()
+
+    assert joined(ref) == KILLED
+
+
+def test_a_kill_that_comes_second_finds_the_name_free(tree: Tree, start: Starter) -> None:
+    """While the first end is still being told, who killed can already start the next incarnation."""
+    journal, held = Journal(), Gate()
+    ref = start()
+
+    def sink(event: Any) -> None:
+        journal(type(event).__name__)
+        held.pass_through()
+
+    end = tree.events.subscribe(sink)
+    ref.cast(boom)
+    journal.wait("ActorStopped")  # the actor's thread is in the middle of telling
+    assert ref.is_alive()
+
+    ref.exit(KILLED)
+
+    assert tree.registry.whereis(ref.name) is None
+    held.set()
+    assert isinstance(joined(ref), Crashed)
+    end()
+
+
+# Links and monitors
+
+
+def test_a_link_carries_an_end_both_ways(start: Starter) -> None:
+    """Whichever ends, the other gets the signal; ``normal`` takes nobody along."""
+    for ending in (0, 1):
+        pair = [start(f"{ending}left"), start(f"{ending}right")]
+        cell_of(pair[0]).link(cell_of(pair[1]))
+        reason = crash(pair[ending])
+        assert joined(pair[1 - ending]) == reason
+
+    one, two = start("one"), start("two")
+    cell_of(one).link(cell_of(two))
+    one.cast(lambda _: Stop(NORMAL))
+    joined(one)
+    assert do(two, lambda _: "lives") == "lives"
+
+
+def test_unlinked_actors_end_alone(start: Starter) -> None:
+    """Unlink undoes it on both sides; linking oneself is nothing."""
+    one, two = start("one"), start("two")
+    cell_of(one).link(cell_of(two))
+    cell_of(two).unlink(cell_of(one))
+    cell_of(two).link(cell_of(two))
+
+    crash(one)
+
+    assert do(two, lambda _: "lives") == "lives"
+
+
+@pytest.mark.parametrize("dead_first", [True, False])
+def test_a_link_with_a_dead_actor_is_noproc(start: Starter, dead_first: bool) -> None:
+    """Whoever of the two is given first, the living one gets the signal, and no entry is kept."""
+    journal = Journal()
+    living, dead = start("living", TrappingProbe, journal), start("dead")
+    crash(dead)
+
+    one, two = (dead, living) if dead_first else (living, dead)
+    cell_of(one).link(cell_of(two))
+    do(living)
+
+    assert journal.notes == [Exit(dead, NOPROC)]
+    assert dead not in cell_of(living)._links
+
+
+def test_a_supervisor_keeps_nothing_of_children_that_ended(tree: Tree, start: Starter) -> None:
+    """Its links are to children that run; a thousand restarts leave no trace."""
+    for _ in range(3):
+        crash(start())
+    which_children(tree.root)
+
+    assert list(cell_of(tree.root)._links) == []
+    kept = start("kept")
+    assert list(cell_of(tree.root)._links) == [kept]
+
+
+def test_a_monitor_gets_exactly_one_down(start: Starter) -> None:
+    """With the reason, for each monitor; also if the actor was down before: noproc."""
+    journal = Journal()
+    watcher, ref = start("watcher", Probe, journal), start()
+    first, second = ref.monitor(watcher), ref.monitor(watcher)
+
+    reason = crash(ref)
+    late = ref.monitor(watcher)
+    do(watcher)
+
+    assert journal.notes == [Down(first, ref, reason), Down(second, ref, reason), Down(late, ref, NOPROC)]
+
+
+def test_a_demonitored_end_is_not_told(start: Starter) -> None:
+    """The twin of the other monitor on the same actor, which is."""
+    journal = Journal()
+    watcher, ref = start("watcher", Probe, journal), start()
+    ended, kept = ref.monitor(watcher), ref.monitor(watcher)
+
+    ref.demonitor(ended)
+    crash(ref)
+    do(watcher)
+
+    assert [down.monitor for down in journal.of(Down)] == [kept]
+
+
+def test_who_hears_down_finds_the_supervisor_informed(tree: Tree, start: Starter) -> None:
+    """The exit reaches the supervisor before the monitors: the id is free for whoever asks at once."""
+    journal = Journal()
+
+    class Replacing(Actor):
+        def handle_info(self, message: Any) -> Stop | None:
+            try:
+                journal(tree.start_child(spec("a", restart=Restart.TEMPORARY)))
+            except ChildExists as error:
+                journal(error)
+            return None
+
+    watcher, ref = start("watcher", Replacing), start("a")
+    for turn in range(1, 21):
+        ref.monitor(watcher)
+        crash(ref)
+        journal.wait_for(turn)
+        ref = journal.notes[-1]
+        assert isinstance(ref, Ref), ref
+
+
+# Stopping
+
+
+def test_stop_from_outside_runs_terminate_behind_what_waits(start: Starter) -> None:
+    """As gen_server:stop: what was sent before is handled; twice, or when it is down, is fine."""
+    journal = Journal()
+    ref = start("a", Probe, journal)
+    ref.cast("before")
+
+    assert ref.stop(shutdown("enough"))
+    assert ref.stop()
+
+    assert journal.notes == ["before", ("terminate", "a", shutdown("enough"))]
+    assert joined(ref) == shutdown("enough")
+
+
+def test_a_stop_waits_as_long_as_it_is_told(start: Starter, clock: VirtualClock, timers: Journal) -> None:
+    """0 asks and does not wait; else False at the deadline on the tree's clock, and the request stands."""
+    held, outcome = Gate(), Journal()
+    ref = start("a", Probe, None, None, lambda _: held.pass_through())
+
+    assert not ref.stop(timeout=0)
+    stopper = in_thread(lambda: ref.stop(timeout=5.0), outcome)
+    timers.wait(5.0)
+    clock.advance(5.0)
+    stopper.join()
+    held.set()
+
+    assert outcome.notes == [False]
+    assert joined(ref) == SHUTDOWN
+
+
+def test_join_gives_the_reason_or_none_in_time(start: Starter, clock: VirtualClock, timers: Journal) -> None:
+    """It waits on the tree's clock, from any number of threads, and afterwards answers at once."""
+    ref, outcome = start(), Journal()
+    impatient = in_thread(lambda: ref.join(timeout=1.0), outcome)
+    timers.wait(1.0)
+    patient = in_thread(lambda: ref.join(timeout=9.0), outcome)
+    timers.wait(9.0)
+
+    clock.advance(1.0)
+    impatient.join()
+    assert outcome.notes == [None]
+    ref.stop()
+    patient.join()
+
+    assert outcome.notes == [None, SHUTDOWN]
+    assert ref.join(timeout=0) == SHUTDOWN
+
+
+def test_joining_in_the_moment_of_the_end_finds_it(start: Starter) -> None:
+    """Many ends and joins at the same time: each join returns the reason, none is forgotten."""
+    for turn in range(30):
+        ref, outcome = start(f"a{turn}"), Journal()
+        waiting = [in_thread(functools.partial(ref.join, timeout=math.inf), outcome) for _ in range(3)]
+        ref.cast(lambda _: Stop(NORMAL))
+        for thread in waiting:
+            thread.join()
+        assert outcome.notes == [NORMAL] * 3
+
+
+# Timers and status
+
+
+def test_send_after_sends_when_the_time_has_come(start: Starter, clock: VirtualClock) -> None:
+    """On the tree's clock, to handle_info; a cancelled one is not sent, one to an actor that is down is dropped."""
+    journal = Journal()
+    ref = start("a", Probe, journal)
+    do(ref, lambda actor: actor.send_after(5.0, "later") and None)
+    cancelled = do(ref, lambda actor: actor.send_after(5.0, "cancelled"))
+    do(ref, lambda actor: actor.send_after(50.0, "after its end") and None)
+
+    assert cancelled.cancel()
+    clock.advance(4.9)
+    do(ref)
+    assert journal.notes == []
+    clock.advance(0.1)
+    do(ref)
+    assert journal.notes == ["later"]
+    ref.stop()
+    clock.advance(100.0)
+
+    assert journal.notes[1:] == [("terminate", "a", SHUTDOWN)]
+
+
+@pytest.mark.parametrize("error", [Boom, SystemExit])
+def test_a_status_that_fails_is_shown_as_failed(
+    tree: Tree, start: Starter, error: type[BaseException]
+) -> None:
+    """Being looked at ends nobody."""
+
+    class Shy(Probe):
+        def status(self) -> dict[str, object]:
+            raise error
+
+    ref = start("shy", Shy)
+
+    text = tree.as_text()
+
+    assert "status=failed: " + error.__name__ in text
+    assert ref.is_alive()
+
+
+def test_an_actor_knows_itself_and_its_surroundings(tree: Tree, start: Starter) -> None:
+    """Its ref, its tree's context and clock."""
+    ref = start()
+
+    assert do(ref, lambda actor: (actor.ref, actor.context is tree.context, actor.clock is tree.clock)) == (
+        ref,
+        True,
+        True,
+    )

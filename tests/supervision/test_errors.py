@@ -1,0 +1,61 @@
+"""Every error: pickled whole, of one base, with a text that says what to do."""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+
+import pytest
+
+from supervision import errors, shutdown
+from supervision.errors import SupervisionError
+from supervision.exit_reason import SHUTDOWN, crashed
+from supervision.statem import IllegalTransition
+
+EXAMPLES: list[tuple[SupervisionError, str]] = [
+    (errors.NoProcess("t/a"), "Look the name up again or start it"),
+    (errors.CallTimeout("t/a", 5.0), "Give a longer timeout"),
+    (errors.ActorExited("t/a", crashed("disk")), "look before you repeat it"),
+    (errors.CallSelf("t/a"), "use cast(), or a plain method"),
+    (errors.StartError("t/a", shutdown("x")), "mend the cause"),
+    (errors.AlreadyRegistered("t/a", "t", "<t/a#1>"), "choose another"),
+    (errors.ChildExists("a", running=True), "terminate_child() it first"),
+    (errors.ChildExists("a", running=False), "restart_child() or delete_child() it"),
+    (errors.NoSuchChild("x", ("a", "b")), "use one that this supervisor has: a, b"),
+    (errors.NoSuchChild("x", ()), "has: none"),
+    (errors.MaxChildren(3), "wait for one to end, or raise it"),
+    (errors.TreeNotRunning("t", "not started"), "call start()"),
+    (errors.TreeNotRunning("t", "already started"), "make a new Tree"),
+    (errors.TreeNotRunning("t", "ended"), "make a new Tree"),
+    (IllegalTransition("a door", "shut", "pull", ("push",)), "it can take push"),
+]
+
+
+@pytest.mark.parametrize(("error", "remedy"), EXAMPLES, ids=[repr(error) for error, _ in EXAMPLES])
+def test_an_error_pickles_and_says_what_to_do(error: SupervisionError, remedy: str) -> None:
+    """The copy is of the same class, with the same fields and text; the text has the remedy and what was given."""
+    copy = pickle.loads(pickle.dumps(error))
+
+    assert type(copy) is type(error)
+    assert vars(copy) == vars(error)
+    assert str(copy) == str(error)
+    assert remedy in str(error)
+    assert repr(next(iter(vars(error).values()))).strip("'") in str(error)
+
+
+def test_every_error_is_in_the_table_and_of_the_base() -> None:
+    """One base class for whoever wants to catch all, and an example here for each."""
+    public = {getattr(errors, name) for name in errors.__all__} - {SupervisionError}
+
+    assert all(inspect.isclass(error) and issubclass(error, SupervisionError) for error in public)
+    assert public <= {type(error) for error, _ in EXAMPLES}
+
+
+def test_a_call_timeout_is_a_timeout_error() -> None:
+    """Whoever catches Python's own timeout catches ours."""
+    assert issubclass(errors.CallTimeout, TimeoutError)
+
+
+def test_an_error_that_carries_a_reason_gives_it() -> None:
+    """The caller decides on the reason, not on the text."""
+    assert errors.ActorExited("a", SHUTDOWN).reason == SHUTDOWN
