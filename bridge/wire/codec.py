@@ -16,8 +16,10 @@ __all__ = ["MAIN", "MAIN_BYTES", "OUT_OF_BAND", "REMOTE_MAIN", "dumps", "loads",
 MAIN = "__main__"
 REMOTE_MAIN = "__mp_main__"  #: the name under which a child knows the service's main module
 
-MAIN_BYTES = MAIN.encode()  #: as it stands in a pickle
-_REMOTE_MAIN = REMOTE_MAIN.encode()
+#: As the pickler writes a short string of its own, such as a module's name: opcode, length, text. A longer string with
+#: the name in it, such as a path that ends in ``__main__.py``, has another length.
+MAIN_BYTES = b"\x8c\x08__main__"
+_REMOTE_MAIN = b"\x8c\x0b__mp_main__"
 
 #: Buffers of at least this many bytes travel as frames of their own; smaller ones are cheaper inside the pickle.
 OUT_OF_BAND = 32 * 1024
@@ -62,7 +64,7 @@ def loads(frames: Sequence[memoryview]) -> Any:
 
 
 def mentions(frames: Sequence[bytes | memoryview], module: bytes) -> bool:
-    """Return whether the pickle in *frames* may refer to *module* (a string that says so counts too)."""
+    """Return whether the pickle in *frames* may refer to *module* (so may a string that is its very name)."""
     data = frames[0]
     return module in (data.tobytes() if isinstance(data, memoryview) else data)
 
