@@ -38,6 +38,7 @@ class Comparison:
     files: int  #: results that had come back
     of: int
     seconds: float
+    strikes: int = 0  #: files whose process killed itself, as a stand-in for our kills from outside
 
     @property
     def files_per_second(self) -> float:
@@ -83,7 +84,8 @@ def compare(
         os.close(writable)
         lifeline.arm(process.pid)
         _send(process, json.dumps(order))
-        return _watch(readable, len(tasks), began, deadline)
+        strikes = sum(name == "fall" for name, *_ in tasks)
+        return attrs.evolve(_watch(readable, len(tasks), began, deadline), strikes=strikes)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

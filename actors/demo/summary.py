@@ -149,6 +149,11 @@ def _throughput(report: Report, style: Style) -> Iterator[str]:
             f"  ProcessPoolExecutor: {it.files_per_second:.0f} files/s: {_number(it.files)} of {_number(it.of)} files in "
             f"{it.seconds:.1f} s; {style.good(it.ended) if it.ended == 'done' else style.bad(it.ended)}"
         )
+        if it.strikes:
+            yield (
+                f"    (with {_number(it.strikes)} planned strikes: there the file's own process sends itself the SIGKILL, "
+                "since nobody outside can tell which process is at which file)"
+            )
 
 
 def _tree(report: Report, style: Style) -> Iterator[str]:

@@ -112,7 +112,7 @@ def test_the_summary_tells_it_to_people(sources: Path, demo: Callable[..., Any])
 
     assert done.returncode == 0, done.stdout
     for words in ("36 files", "Most complex", "Dead code", "left/m00.py", "poison_segfault.py", "SIGSEGV", "about to read address 0",
-                  "nothing lost", "struck", "files/s", "BrokenProcessPool", "The tree", "census", "Verified"):  # fmt: skip
+                  "nothing lost", "struck", "files/s", "BrokenProcessPool", "planned strikes", "The tree", "census", "Verified"):  # fmt: skip
         assert words in done.stdout, words
     assert "\x1b" not in done.stdout
     assert "Warning" not in done.stderr
