@@ -28,6 +28,9 @@ __all__ = ["Hub", "Resident"]
 #: Milliseconds after which the thread looks around even if nothing happened.
 _LONGEST_POLL: Final = 60_000
 
+#: Descriptors that an interpreter may take while it starts, with room for what else happens meanwhile.
+_DESCRIPTORS: Final = 32
+
 Source = int | Socket
 
 
@@ -125,7 +128,7 @@ class Hub:
         if not all(buried):
             return False
         thread, self._thread = self._thread, None
-        if thread is not None:
+        if thread is not None and thread is not threading.current_thread():
             self._post(self._stop)
             thread.join(max(0.1, deadline - self.clock.now()))
             if thread.is_alive():
@@ -146,22 +149,35 @@ class Hub:
 
         Raises:
             HubClosed: If the hub does not run.
+            OSError: If descriptors are running out.
         """
         if not self._accepting:
             raise HubClosed(self.name)
+        # ZeroMQ aborts the whole process when it gets no descriptor for a socket, so they are asked for here first.
+        with contextlib.ExitStack() as taken:
+            for _ in range(_DESCRIPTORS):
+                taken.callback(os.close, os.dup(self._wake_fd))
         return next(self._entries)
 
     def bind(self, path: Path) -> Socket:
-        """Return a new socket that is bound to *path*, the calling thread's for now."""
+        """Return a new socket that is bound to *path*, the calling thread's for now.
+
+        Raises:
+            HubClosed: If the hub does not run.
+            OSError: If it cannot be made: no more descriptors, or its directory is gone.
+        """
         if self._context is None:
             raise HubClosed(self.name)
-        socket = self._context.socket(zmq.DEALER)
-        socket.linger = 0
         try:
-            socket.bind(f"ipc://{path}")
-        except BaseException:
-            socket.close()
-            raise
+            socket = self._context.socket(zmq.DEALER)
+            socket.linger = 0
+            try:
+                socket.bind(f"ipc://{path}")
+            except BaseException:
+                socket.close()
+                raise
+        except zmq.ZMQError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from error
         return socket
 
     def enter(self, number: int, resident: Resident, attach: Callable[[], None]) -> bool:

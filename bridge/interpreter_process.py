@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import math
 import secrets
 import signal
 import sys
 import threading
 from collections.abc import Callable
-from typing import final
+from typing import Final, final
 
 from bridge.certificate import Certificate, Verdict
 from bridge.channel import DataChannel, Socket, send
@@ -29,10 +28,13 @@ from bridge.probe import check_interpreter
 from bridge.process_group import ProcessGroup, wait_readable
 from bridge.protocol import Line
 from bridge.wire.frames import Kind
+from supervision.clock import Timer
 from supervision.events import Event
 
 __all__ = ["Interpreter"]
 
+#: Seconds for the hub's thread to write a certificate, which waits for nothing.
+_CONCLUSION: Final = 1.0
 #: Parts of a stop's timeout until SIGTERM, and until SIGKILL.
 _ASK, _TERMINATE = 0.6, 0.8
 
@@ -68,13 +70,19 @@ class Interpreter:
         """
         _refuse_unguarded_main(worker)
         python = check_interpreter(options)
-        number = hub.admit()
+        try:
+            number = hub.admit()
+        except OSError as error:
+            raise LaunchFailed(worker, f"no file descriptors are left for it: {error.strerror}") from error
         nonce = secrets.token_hex(16)
         with contextlib.ExitStack() as undo:
             undo.callback(hub.run.remove_entry, number)
             sockets: dict[Line, Socket] = {}
             for line, letter in ((Line.DATA, "d"), (Line.CONTROL, "c")):
-                sockets[line] = hub.bind(hub.run.socket(number, letter))
+                try:
+                    sockets[line] = hub.bind(hub.run.socket(number, letter))
+                except OSError as error:
+                    raise LaunchFailed(worker, f"its sockets cannot be made: {error}") from error
                 undo.callback(sockets[line].close, linger=0)
             identity = Identity(
                 worker=worker,
@@ -101,8 +109,9 @@ class Interpreter:
             self._start_deadline = hub.clock.call_at(
                 since + options.start_timeout, lambda: self._start_overdue(options.start_timeout)
             )
+            # The handshake, or the end, may have been faster than this thread.
             if self._ready or self._inquest.certificate is not None:
-                self._start_deadline.cancel()
+                self._cancel_start_deadline()
         return self
 
     def __init__(
@@ -129,7 +138,7 @@ class Interpreter:
             spawned.board,
             hub.clock,
         )
-        self._start_deadline = hub.clock.call_at(math.inf, lambda: None)
+        self._start_deadline: Timer | None = None  # written once by the launching thread
         self._ready = False  # written on the hub's thread
         self._pings: dict[int, threading.Event] = {}
         self._ping_ids = itertools.count(1)
@@ -187,8 +196,8 @@ class Interpreter:
     def certificate(self, timeout: float) -> Certificate | None:
         """Wait until its death is known, at most *timeout* seconds; None if it lives. Blocks the calling thread."""
         if not self._inquest.wait(timeout) and not self._buried and self._group.is_dead():
-            # The hub's thread is gone or stuck; whoever waits can tell as well.
-            self._conclude()
+            # The hub's thread has not come to it yet, or is gone; then it is done here.
+            self._hub.run_there(self._conclude, _CONCLUSION)
         return self._inquest.certificate
 
     def account(self, timeout: float) -> Certificate:
@@ -217,8 +226,8 @@ class Interpreter:
                 return True
             if not self._group.bury(self._hub.clock, left()):
                 return False
-            if not self._inquest.wait(min(left(), 1.0)):
-                self._conclude()
+            if not self._inquest.wait(min(left(), _CONCLUSION)):
+                self._hub.run_there(self._conclude, _CONCLUSION)
             # First out of the hub's poll, then closed: a closed socket in it would end the hub.
             if not self._hub.run_there(self._detach, max(1.0, left())) or not self.channel.close(left()):
                 return False
@@ -295,7 +304,7 @@ class Interpreter:
         hello = self._handshake.hello
         if hello is None or not self._handshake.complete:
             return
-        self._start_deadline.cancel()
+        self._cancel_start_deadline()
         self._hub.run.hide_sockets(self._number)
         self.channel.open(self._handshake.conversation(Line.DATA))
         self._ready = True
@@ -320,10 +329,10 @@ class Interpreter:
         self._conclude()
 
     def _conclude(self) -> None:
-        """Have the certificate written, once, and tell; on the hub's thread unless that is gone or stuck."""
+        """Have the certificate written, once, and tell; on the hub's thread unless that is gone."""
         lines = self._output.drain()
         certificate = self._inquest.conclude(self._scene())
-        self._start_deadline.cancel()
+        self._cancel_start_deadline()
         self._tell(lines)
         if certificate is not None:
             self._listener(InterpreterDied(certificate=certificate))
@@ -348,6 +357,10 @@ class Interpreter:
         """Send on the control channel; on the hub's thread."""
         if not self._control.closed:
             send(self._control, kind, self.incarnation, number)
+
+    def _cancel_start_deadline(self) -> None:
+        if self._start_deadline is not None:
+            self._start_deadline.cancel()
 
     def _start_overdue(self, timeout: float) -> None:
         if not self._ready:

@@ -7,6 +7,7 @@ live one leaves is buried in `process_group`.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -31,6 +32,8 @@ _PREFIX: Final = "treewarden-"
 _LONGEST: Final = 107
 #: Room for "/12345678.d".
 _SOCKET_NAME: Final = 11
+#: Names that are tried in one place; each fails only if another service sweeps there in the same moment.
+_ATTEMPTS: Final = 20
 #: Seconds for what a dead service left to be confirmed dead.
 _SWEEP: Final = 2.0
 
@@ -76,27 +79,38 @@ class RunDirectory:
             _sweep(path, clock)
         tried: list[tuple[str, str]] = []
         for place in places:
-            run_id = secrets.token_hex(8)
-            path = place / f"{_PREFIX}{run_id[:8]}"
-            length = len(os.fsencode(path)) + _SOCKET_NAME
-            if length > _LONGEST:
-                tried.append(
-                    (str(place), f"too long, a socket there has {length} bytes and {_LONGEST} are allowed")
-                )
-                continue
             try:
-                return cls._make(path, run_id)
+                return cls._make(place)
             except OSError as error:
                 tried.append((str(place), error.strerror or str(error)))
         raise RunDirectoryUnusable(tuple(tried))
 
     @classmethod
-    def _make(cls, path: Path, run_id: str) -> RunDirectory:
-        path.mkdir(mode=0o700)
+    def _make(cls, place: Path) -> RunDirectory:
+        for attempt in range(_ATTEMPTS):
+            run_id = secrets.token_hex(8)
+            path = place / f"{_PREFIX}{run_id[:8]}"
+            length = len(os.fsencode(path)) + _SOCKET_NAME
+            if length > _LONGEST:
+                raise OSError(
+                    errno.ENAMETOOLONG,
+                    f"too long, a socket there has {length} bytes and {_LONGEST} are allowed",
+                )
+            path.mkdir(mode=0o700)
+            try:
+                return cls._furnish(path, run_id)
+            except (FileExistsError, FileNotFoundError, BlockingIOError):
+                # Another service that starts now took it for debris of a dead one, before it was locked.
+                if attempt == _ATTEMPTS - 1:
+                    raise
+        raise AssertionError("unreachable")
+
+    @classmethod
+    def _furnish(cls, path: Path, run_id: str) -> RunDirectory:
         lock_fd = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         keep_private(lock_fd)
         try:
-            # Nobody else can hold it: a sweep leaves alone what has no lock file, or no owner yet.
+            # A sweep that was faster holds it; then it is given up to that.
             fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             run = cls(path, run_id, lock_fd)
             owner = {"run_id": run_id, "pid": os.getpid(), "started": start_time(os.getpid())}

@@ -118,8 +118,9 @@ def spawn(python: Python, options: InterpreterOptions, identity: Identity) -> Sp
             # It leads its group since before the exec, and the exec is done when Popen returns.
             lifeline.arm(popen.pid)
         except OSError as error:
-            # It is gone already and somebody else reaped it, or descriptors ran out: closing the pipe ends it.
-            popen.returncode = 0
+            # It is gone already and somebody else reaped it, or descriptors ran out.
+            popen.kill()
+            popen.wait()
             raise LaunchFailed(identity.worker, str(error)) from error
         kept.pop_all()
     return Spawned(popen, pidfd, board, lifeline, {"stdout": stdout, "stderr": stderr})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import threading
 from pathlib import Path
@@ -13,7 +14,7 @@ from bridge_house import PATIENCE, House, Life
 
 from bridge.certificate import Verdict
 from bridge.channel import Progress
-from bridge.errors import HubClosed, NoPong, WorkerDied
+from bridge.errors import HubClosed, LaunchFailed, NoPong, WorkerDied
 from bridge.events import InterpreterReady
 from bridge.hub import Hub
 from supervision.clock import MonotonicClock, VirtualClock
@@ -177,3 +178,21 @@ def test_many_at_once(house: House) -> None:
         thread.join(PATIENCE)
 
     assert len({life.call(os.getpid) for life in lives}) == 4
+
+
+def test_no_descriptors_left(house: House) -> None:
+    """A launch that could run out of descriptors raises LaunchFailed and leaves nothing; the next one works.
+
+    ZeroMQ would abort the whole service.
+    """
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(int(entry.name) for entry in Path("/proc/self/fd").iterdir())
+    for room in range(1, 32, 5):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + room, before[1]))
+        try:
+            with pytest.raises(LaunchFailed, match="descriptors"):
+                house.launch()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+    assert house.ready().call(there.add, 1, 2) == 3

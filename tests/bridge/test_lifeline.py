@@ -120,3 +120,24 @@ def test_a_forked_copy_does_not_bury(no_leaks: None) -> None:
     assert life.call(there.add, 1, 2) == 3
     assert Path(house.hub.run.path).is_dir()
     house.close()
+
+
+def test_a_service_that_forgets_to_close(tmp_path: Path) -> None:
+    """It ends by itself, at once and without a word, and its interpreter with it."""
+    program = "from bridge_house import House; life = House().ready(); print(life.interpreter.pid, flush=True); input()"
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "XDG_RUNTIME_DIR": str(tmp_path)},
+    )
+    assert process.stdout is not None
+    pidfd = os.pidfd_open(int(process.stdout.readline()))
+
+    _, said = process.communicate("\n", timeout=20)
+
+    assert (process.returncode, said) == (0, "")
+    assert alive_after([pidfd], 2.0) == 0
+    os.close(pidfd)

@@ -212,3 +212,25 @@ def test_sockets_do_not_need_a_big_shared_memory(house: House) -> None:
     house.ready()
 
     assert not [path for path in Path("/dev/shm").iterdir() if "treewarden" in path.name]
+
+
+def test_services_that_start_together(
+    no_leaks: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who finds its new directory swept away by another start, before it could lock it, makes another one."""
+    mkdir = Path.mkdir
+    swept: list[Path] = []
+
+    def mkdir_and_be_swept(path: Path, mode: int = 0o777, **options: bool) -> None:
+        mkdir(path, mode, **options)
+        if len(swept) < 3:
+            swept.append(path)
+            RunDirectory.create(MonotonicClock(), [tmp_path]).remove()
+
+    monkeypatch.setattr(Path, "mkdir", mkdir_and_be_swept)
+
+    run = RunDirectory.create(MonotonicClock(), [tmp_path])
+    assert len(swept) == 3
+    assert run.path not in map(str, swept)
+    run.remove()
+    assert not [*tmp_path.iterdir()]

@@ -1,0 +1,134 @@
+"""One interpreter's processes: signalled only while their number is theirs, reaped only when all are dead."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from processes import alive_after
+
+from bridge.certificate import ExitStatus
+from bridge.proc import MARK, Process, open_member, processes, start_time
+from bridge.process_group import ProcessGroup
+from supervision.clock import MonotonicClock
+
+#: A leader that starts a child, tells its pid, and waits; the child waits, too.
+LEADER = """
+import signal, subprocess, sys
+child = subprocess.Popen([sys.executable, "-S", "-c", "import signal; signal.pause()"])
+print(child.pid, flush=True)
+signal.pause()
+"""
+
+
+class Family:
+    """A leader and its child, with pidfds of both."""
+
+    def __init__(self) -> None:
+        self.popen = subprocess.Popen(
+            [sys.executable, "-S", "-c", LEADER],
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            env={**os.environ, MARK: "test-run.1"},
+        )
+        assert self.popen.stdout is not None
+        self.child = int(self.popen.stdout.readline())
+        self.popen.stdout.close()
+        self.child_pidfd = os.pidfd_open(self.child)
+        self.group = ProcessGroup(self.popen, os.pidfd_open(self.popen.pid), "test-run.1")
+
+
+@pytest.fixture
+def family(no_leaks: None) -> Iterator[Family]:
+    """A group of two; dead and reaped at the end."""
+    family = Family()
+    yield family
+    assert family.group.bury(MonotonicClock(), 5)
+    family.group.close()
+    os.close(family.child_pidfd)
+
+
+def test_a_status_is_seen_without_reaping(family: Family) -> None:
+    """How the leader ended is known while its zombie still keeps the group's number."""
+    assert family.group.status() is None
+    family.group.signal(signal.SIGKILL)
+    assert alive_after([family.group.pidfd], 5) == 0
+
+    assert family.group.status() == ExitStatus(signal="SIGKILL")
+    assert start_time(family.group.pid) is not None
+
+
+def test_the_whole_group_is_signalled(family: Family) -> None:
+    """The child gets it as the leader does."""
+    family.group.signal(signal.SIGKILL)
+
+    assert alive_after([family.child_pidfd], 5) == 0
+
+
+def test_nothing_is_signalled_after_the_burial(family: Family) -> None:
+    """The number may be a stranger's by then; the status stays known."""
+    assert family.group.signal(0)
+    assert family.group.bury(MonotonicClock(), 5)
+
+    assert not family.group.signal(0)
+    assert start_time(family.group.pid) is None
+    assert family.group.status() == ExitStatus(signal="SIGKILL")
+    assert alive_after([family.child_pidfd], 0.1) == 0
+
+
+def test_a_group_whose_leader_was_stolen_is_not_signalled_by_number(family: Family) -> None:
+    """Somebody else reaped the leader: its number is not ours any more, but the child is found by its mark."""
+    family.popen.kill()
+    os.waitpid(family.popen.pid, 0)
+
+    assert family.group.status() == ExitStatus()
+    assert not family.group.signal(signal.SIGKILL)
+    assert alive_after([family.child_pidfd], 0.1) == 1
+    assert family.group.bury(MonotonicClock(), 5)
+    assert alive_after([family.child_pidfd], 0.1) == 0
+
+
+def test_a_status_that_was_seen_survives_a_theft(family: Family) -> None:
+    """What the kernel said once is known for good."""
+    family.popen.kill()
+    assert alive_after([family.group.pidfd], 5) == 0
+    assert family.group.status() == ExitStatus(signal="SIGKILL")
+    os.waitpid(family.popen.pid, 0)
+
+    assert family.group.bury(MonotonicClock(), 5)
+    assert family.group.status() == ExitStatus(signal="SIGKILL")
+
+
+def test_a_pid_alone_names_nobody() -> None:
+    """A process whose start time does not fit is another one; its pidfd is not given out."""
+    mine = next(process for process in processes() if process.pid == os.getpid())
+    pidfd = open_member(mine)
+    assert pidfd is not None
+    os.close(pidfd)
+
+    assert open_member(mine._replace(started=mine.started + 1)) is None
+
+
+def test_what_proc_tells() -> None:
+    """Group, session and mark of a live process, also if its name holds spaces and parentheses."""
+    program = "import signal, pathlib; pathlib.Path('/proc/self/comm').write_text(') 1 (x y'); print(flush=True); signal.pause()"
+    process = subprocess.Popen(
+        [sys.executable, "-S", "-c", program],
+        stdout=subprocess.PIPE,
+        env={MARK: "a.b"},
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    try:
+        (found,) = (one for one in processes() if one.pid == process.pid)
+        assert found == Process(process.pid, process.pid, process.pid, found.started, "a.b")
+        assert found.started == start_time(process.pid)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
