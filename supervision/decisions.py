@@ -286,9 +286,8 @@ def _restart(state: SupState, child: Child, reason: ExitReason, now: float) -> S
         return [Report(SupervisorGaveUp(supervisor=state.name, child=id, reason=reason)), ExitSelf(SHUTDOWN)]
     rows = [_known(state, each) for each in affected(flags.strategy, state.children.ids(), id)]
     for row in rows:
-        if (
-            row.restarting
-        ):  # its own retry is obsolete: it is started now, or again after one that it depends on
+        # Its own retry is obsolete: it is started now, or again after a failure of one that it depends on.
+        if row.restarting:
             state.children.put(attrs.evolve(row, restarting=False))
     stops = _stops(rows)
     # A temporary sibling shares the fate and is dropped; a transient one that had ended normally is started.

@@ -259,6 +259,27 @@ def test_a_terminate_that_raises_replaces_the_reason(start: Starter) -> None:
     assert isinstance(reason.error, Boom)
 
 
+def test_whatever_goes_wrong_around_the_handlers_is_the_exit_reason(
+    start: Starter, clock: VirtualClock
+) -> None:
+    """An actor whose thread ended is down, even if it was its loop that failed (here: by its clock)."""
+    now = clock.now
+
+    def failing_now() -> float:
+        if threading.current_thread().name.endswith("/a"):
+            raise Boom
+        return now()
+
+    vars(clock)["now"] = failing_now  # the loop looks it up when it begins
+    ref = start()
+    in_thread(lambda: ref.call("x", timeout=0), Journal()).join()
+    reason = joined(ref)
+    del vars(clock)["now"]
+
+    assert isinstance(reason, Crashed)
+    assert isinstance(reason.error, Boom)
+
+
 # Calls that fail
 
 
@@ -647,25 +668,26 @@ def test_killing_during_terminate_is_told_as_killed(start: Starter) -> None:
 
 
 def test_a_kill_that_comes_second_finds_the_name_free(tree: Tree, start: Starter) -> None:
-    """While the first end is still being told, who killed can already start the next incarnation."""
-    journal, held = Journal(), Gate()
-    ref = start()
+    """The first end has only begun to be told: who killed can already start the next incarnation."""
+    ref, telling, held = start(), Gate(), Gate()
+    inbox: Any = cell_of(ref)._inbox
+    close = inbox.close
 
-    def sink(event: Any) -> None:
-        journal(type(event).__name__)
+    def held_close(refuse: Any) -> None:
+        telling.set()
         held.pass_through()
+        close(refuse)
 
-    end = tree.events.subscribe(sink)
+    inbox.close = held_close
     ref.cast(boom)
-    journal.wait("ActorStopped")  # the actor's thread is in the middle of telling
-    assert ref.is_alive()
+    telling.pass_through()
 
     ref.exit(KILLED)
 
+    assert ref.is_alive(), "not everybody was told"
     assert tree.registry.whereis(ref.name) is None
     held.set()
     assert isinstance(joined(ref), Crashed)
-    end()
 
 
 # Links and monitors

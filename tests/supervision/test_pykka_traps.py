@@ -5,6 +5,8 @@ And what stays of pykka: its references, futures and proxies, on our actors too.
 
 from __future__ import annotations
 
+import math
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -174,6 +176,41 @@ def test_trap_1_a_message_in_hand_at_the_end_is_answered(
 
     with pytest.raises(pykka.ActorDeadError):
         future.get(timeout=FOREVER)
+
+
+@pytest.mark.parametrize("through", ["pykka", "call"])
+def test_trap_1_a_message_taken_just_before_a_kill_is_answered(
+    tree: Tree, any_kind: type[Any], through: str
+) -> None:
+    """The narrowest place: out of the mailbox, and not yet in a handler's hands."""
+    ref, outcome, taken, held = started(tree, any_kind), Journal(), Gate(), Gate()
+    own: Any = pykka_ref(ref, any_kind)
+    inbox = own.actor_inbox
+    get = inbox.get
+
+    def held_get() -> Any:
+        item = get()
+        taken.set()
+        held.pass_through()
+        return item
+
+    inbox.get = held_get
+    own.ask(lambda *_: None, timeout=FOREVER)  # from now on it takes messages through held_get
+
+    def ask() -> None:
+        try:
+            outcome(own.ask("x") if through == "pykka" else ref.call("x", timeout=math.inf))
+        except (pykka.ActorDeadError, ActorExited) as error:
+            outcome(error)
+
+    asker = threading.Thread(target=ask)
+    asker.start()
+    taken.pass_through()
+    ref.exit(KILLED)
+    held.set()
+    asker.join(FOREVER)
+
+    assert [str(error).endswith("killed") or "killed." in str(error) for error in outcome.notes] == [True]
 
 
 # 2
