@@ -163,16 +163,17 @@ class DataChannel:
             # Without a peer there is no room either: then the interpreter is dying, and the poll tells.
             send(self.socket, Kind.CALL, self._owner.incarnation, call_id, request.frames)
             header, body = self._await_answer(call_id, now, timeout, on_progress)
+            error = error_of(request.label, body) if header.kind is Kind.ERROR else None
             self.clean = True
-        except ProtocolError as error:
-            self._owner.kill(str(error), Verdict.PROTOCOL)
+        except ProtocolError as broken:
+            self._owner.kill(str(broken), Verdict.PROTOCOL)
             raise
         finally:
             self._running = None
             self._lease.release()
-        if header.kind is Kind.RESULT:
-            return decode_result(request.label, body)
-        raise error_of(request.label, body)
+        if error is not None:
+            raise error
+        return decode_result(request.label, body)
 
     def close(self, timeout: float) -> bool:
         """Close the socket once no call holds it; blocks at most *timeout* seconds. Idempotent.

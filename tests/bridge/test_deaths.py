@@ -16,7 +16,6 @@ from processes import alive_after
 from bridge.certificate import Phase, Verdict
 from bridge.channel import Progress
 from bridge.errors import CallDeadline, LaunchFailed, WorkerDied
-from bridge.payload import encode_call
 from supervision.clock import MonotonicClock
 
 
@@ -140,13 +139,25 @@ def test_killed_by_us_the_first_cause_stays(life: Life) -> None:
     assert life.interpreter.certificate(0) == certificate
 
 
-def test_a_kill_after_a_death_from_outside_is_not_ours(life: Life) -> None:
-    """A kill that comes too late does not take the blame, whether or not the death has been noticed."""
+def test_a_kill_after_a_death_from_outside_is_not_ours(life: Life, house: House) -> None:
+    """A kill that comes too late does not take the blame, although nobody has noticed the death yet."""
+    held, noticed = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        held.set()
+        assert noticed.wait(PATIENCE)
+
+    thread = threading.Thread(target=house.hub.run_there, args=(hold, PATIENCE))
+    thread.start()
+    assert held.wait(PATIENCE)
     pidfd = os.pidfd_open(life.interpreter.pid)
     os.kill(life.interpreter.pid, signal.SIGTERM)
     assert alive_after([pidfd], PATIENCE) == 0
     os.close(pidfd)
+
     life.interpreter.kill("too late")
+    noticed.set()
+    thread.join(PATIENCE)
 
     certificate = life.death()
     assert (certificate.signal, certificate.sent_by_us) == ("SIGTERM", None)
@@ -281,16 +292,6 @@ def test_the_board_knows_what_had_begun(life: Life) -> None:
 
     assert not caught.value.started
     assert caught.value.certificate.call is not None
-
-
-def test_an_answer_outlives_its_worker(life: Life) -> None:
-    """What was answered before the death is delivered: the board says that it is on its way."""
-    request = encode_call(there.echo, (b"x" * 1_000_000,), {})
-    for _ in range(20):
-        assert len(life.interpreter.channel.call(request, timeout=PATIENCE)) == 1_000_000
-    os.kill(life.interpreter.pid, signal.SIGKILL)
-
-    assert life.death().call is None
 
 
 def test_burial_can_be_repeated(life: Life) -> None:

@@ -1,0 +1,192 @@
+"""The data channel by itself: a scripted interpreter at its other end, dead or alive as the case needs it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zmq
+
+from bridge.certificate import Certificate, Phase, Verdict
+from bridge.channel import DataChannel
+from bridge.errors import CallDeadline, ProtocolError, WorkerDied
+from bridge.payload import encode_call
+from bridge.protocol import Conversation, Line, State
+from bridge.wire import codec, exchange
+from bridge.wire.board import Board
+from bridge.wire.frames import Kind
+from supervision.clock import MonotonicClock, VirtualClock
+
+
+class Scripted:
+    """An interpreter that is what the test says."""
+
+    worker, incarnation, pid = "w", 3, 7
+
+    def __init__(self) -> None:
+        self.kills: list[Verdict] = []
+
+    def kill(self, why: str, verdict: Verdict = Verdict.KILLED_BY_US) -> None:
+        self.kills.append(verdict)
+
+    def account(self, timeout: float) -> Certificate:
+        verdict = self.kills[0] if self.kills else Verdict.KILLED_FROM_OUTSIDE
+        return Certificate(worker="w", incarnation=3, pid=7, verdict=verdict, phase=Phase.RUNNING)
+
+
+class Stage:
+    """A channel, the child's end of it, a board, and a descriptor that stands for the pidfd."""
+
+    def __init__(self, context: Any, path: Path) -> None:
+        self.host, self.child = context.socket(zmq.DEALER), context.socket(zmq.DEALER)
+        self.host.linger = self.child.linger = 0
+        self.host.bind(f"ipc://{path}")
+        self.child.connect(f"ipc://{path}")
+        self.board_fd, self.pidfd = Board.create_fd(), os.eventfd(0)
+        self.board = Board(self.board_fd)
+        self.owner = Scripted()
+        self.clock = MonotonicClock()
+        self.channel = self.make(self.clock)
+
+    def make(self, clock: MonotonicClock | VirtualClock) -> DataChannel:
+        """Return the host's end, open."""
+        conversation = Conversation(line=Line.DATA, incarnation=3, nonce="n", pid=7, state=State.OPEN)
+        return DataChannel(self.owner, self.host, conversation, self.pidfd, self.board, clock)
+
+    def answer(self, call_id: int, value: object, *, kind: Kind = Kind.RESULT, incarnation: int = 3) -> None:
+        """Say what the child would; the channel may be read at the same time, so only by one thread at once."""
+        exchange.send(self.child, kind, incarnation, call_id, codec.dumps(value), block=True)
+
+    def die(self) -> None:
+        """Have the process dead."""
+        os.eventfd_write(self.pidfd, 1)
+
+    def call(self, timeout: float = 10.0) -> Any:
+        """Call over the channel."""
+        return self.channel.call(encode_call(len, ((),), {}), timeout=timeout)
+
+
+@pytest.fixture
+def stage(tmp_path: Path, no_leaks: None) -> Iterator[Stage]:
+    """Everything set up, and closed at the end."""
+    context: Any = zmq.Context()
+    stage = Stage(context, tmp_path / "s")
+    yield stage
+    stage.clock.close()
+    assert stage.channel.close(1)
+    stage.child.close()
+    context.term()
+    stage.board.close()
+    os.close(stage.board_fd)
+    os.close(stage.pidfd)
+
+
+def test_an_answer_outlives_its_worker(stage: Stage) -> None:
+    """The child had handed its answer to ZeroMQ and died; the answer is on its way, so it is waited for."""
+    stage.board.started = stage.board.finished = 1
+    stage.die()
+    stage.clock.call_at(stage.clock.now() + 0.05, lambda: stage.answer(1, "late"))
+
+    assert stage.call() == "late"
+    assert stage.channel.clean
+
+
+def test_an_answer_that_is_there_counts(stage: Stage) -> None:
+    """Dead and answered in the same moment: the answer wins."""
+    stage.answer(1, "in time")
+    assert stage.host.poll(5000)
+    stage.die()
+
+    assert stage.call() == "in time"
+
+
+@pytest.mark.parametrize(("on_board", "started"), [(0, False), (1, True)])
+def test_a_death_without_an_answer(stage: Stage, on_board: int, started: bool) -> None:
+    """The board says whether the call had begun; nothing is waited for."""
+    stage.board.started = on_board
+    stage.die()
+
+    with pytest.raises(WorkerDied) as caught:
+        stage.call()
+    assert caught.value.started is started
+    assert not stage.channel.clean
+
+
+def test_an_answer_that_was_promised_and_does_not_come(stage: Stage) -> None:
+    """It died while its answer was still in its own memory: the wait for it is short."""
+    stage.board.started = stage.board.finished = 1
+    stage.die()
+
+    with pytest.raises(WorkerDied) as caught:
+        stage.call()
+    assert caught.value.started
+
+
+def test_a_stale_answer_is_dropped(stage: Stage) -> None:
+    """An answer to an earlier call changes nothing; the current one's is taken."""
+    stage.answer(1, "first")
+    assert stage.call() == "first"
+    stage.answer(1, "first, again")
+    stage.answer(2, "second")
+
+    assert stage.call() == "second"
+
+
+@pytest.mark.parametrize(
+    ("kind", "incarnation", "call_id"), [(Kind.RESULT, 2, 1), (Kind.RESULT, 3, 2), (Kind.HELLO, 3, 1)]
+)
+def test_what_may_not_come_kills(stage: Stage, kind: Kind, incarnation: int, call_id: int) -> None:
+    """Another incarnation, a call that was never sent, another kind."""
+    stage.answer(call_id, "x", kind=kind, incarnation=incarnation)
+
+    with pytest.raises(ProtocolError):
+        stage.call()
+    assert stage.owner.kills == [Verdict.PROTOCOL]
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"n": 1}', b"[1, 2]", b"\xff"])
+@pytest.mark.parametrize("kind", [Kind.PROGRESS, Kind.ERROR])
+def test_a_body_that_cannot_be_read(stage: Stage, kind: Kind, body: bytes) -> None:
+    """Progress and errors are JSON of a known form; anything else is a fault of the protocol."""
+    exchange.send(stage.child, kind, 3, 1, [body], block=True)
+
+    with pytest.raises(ProtocolError):
+        stage.channel.call(encode_call(len, ((),), {}), timeout=10, on_progress=lambda _: None)
+    assert stage.owner.kills == [Verdict.PROTOCOL]
+
+
+def test_the_deadline_counts_from_the_call(stage: Stage) -> None:
+    """Nothing comes: killed with the verdict deadline."""
+    with pytest.raises(CallDeadline, match=r"0\.05 s"):
+        stage.call(timeout=0.05)
+    assert stage.owner.kills == [Verdict.DEADLINE]
+
+
+def test_a_virtual_clock_does_not_hang_a_call(stage: Stage) -> None:
+    """On a clock that stands still, what the poll waited counts."""
+    channel = stage.make(VirtualClock())
+
+    with pytest.raises(CallDeadline):
+        channel.call(encode_call(len, ((),), {}), timeout=0.05)
+
+
+def test_close_waits_for_the_lease(stage: Stage) -> None:
+    """While a thread is inside a call its socket is not closed under it."""
+    inside, refused = threading.Event(), []
+
+    def note(_: object) -> None:
+        inside.set()
+        refused.append(stage.channel.close(0.05))
+
+    exchange.send(stage.child, Kind.PROGRESS, 3, 1, [b'[1, null, ""]'], block=True)
+    stage.answer(1, "done")
+
+    assert stage.channel.call(encode_call(len, ((),), {}), timeout=10, on_progress=note) == "done"
+    assert inside.is_set()
+    assert refused == [False]
+    assert stage.channel.close(1)
+    assert stage.channel.close(0)
