@@ -396,10 +396,11 @@ def test_every_caller_of_a_dying_actor_is_told(start: Starter) -> None:
     asked.wait_until(bool)
     callers.append(in_thread(lambda: ref.call(hold_and_fail, timeout=math.inf), outcomes))
     asked.wait("serving")
+    cell: Any = cell_of(ref)
+    put = cell._put
+    cell._put = lambda item: asked(("put", put(item)))
     callers.append(in_thread(lambda: ref.call("in the mailbox", timeout=math.inf), outcomes))
-    inbox: Any = cell_of(ref)._inbox
-    while inbox.empty():  # the third caller's thread has nothing else to show for itself
-        callers[-1].join(0.001)
+    asked.wait(("put", None))
     held.set()
     for caller in callers:
         caller.join()
