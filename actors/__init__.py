@@ -10,13 +10,57 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from actors.errors import CallExpired as CallExpired
+    from actors.errors import PoolCannotStart as PoolCannotStart
     from actors.errors import PoolError as PoolError
+    from actors.errors import PoolGaveUp as PoolGaveUp
+    from actors.errors import PoolNotRunning as PoolNotRunning
+    from actors.errors import PoolSaturated as PoolSaturated
+    from actors.errors import SessionExpired as SessionExpired
+    from actors.errors import SessionLost as SessionLost
     from actors.pool import Pool as Pool
     from actors.session import Session as Session
+    from bridge.errors import CallDeadline as CallDeadline
+    from bridge.errors import NotPicklable as NotPicklable
+    from bridge.errors import RemoteError as RemoteError
+    from bridge.errors import WorkerDied as WorkerDied
+    from bridge.options import InterpreterOptions as InterpreterOptions
 
-__all__ = ["Pool", "PoolError", "Session"]
+__all__ = [
+    "CallDeadline",
+    "CallExpired",
+    "InterpreterOptions",
+    "NotPicklable",
+    "Pool",
+    "PoolCannotStart",
+    "PoolError",
+    "PoolGaveUp",
+    "PoolNotRunning",
+    "PoolSaturated",
+    "RemoteError",
+    "Session",
+    "SessionExpired",
+    "SessionLost",
+    "WorkerDied",
+]
 
-_HOME = {"Pool": "actors.pool", "PoolError": "actors.errors", "Session": "actors.session"}
+_MODULES = {
+    "actors.errors": (
+        "CallExpired",
+        "PoolCannotStart",
+        "PoolError",
+        "PoolGaveUp",
+        "PoolNotRunning",
+        "PoolSaturated",
+        "SessionExpired",
+        "SessionLost",
+    ),
+    "actors.pool": ("Pool",),
+    "actors.session": ("Session",),
+    "bridge.errors": ("CallDeadline", "NotPicklable", "RemoteError", "WorkerDied"),
+    "bridge.options": ("InterpreterOptions",),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 
 def __getattr__(name: str) -> object:

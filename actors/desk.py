@@ -251,6 +251,7 @@ class Desk:
                 state=self._state(),
                 target=self.target,
                 workers=tuple(sorted(workers, key=lambda worker: worker.name)),
+                ready=len(self._interpreters),
                 waiting=self._scheduler.waiting(),
                 sessions=0 if affinity is None else len(affinity),
                 requests=ledger.requests,

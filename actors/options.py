@@ -10,7 +10,7 @@ import attrs
 
 from bridge.options import InterpreterOptions
 
-__all__ = ["PoolOptions", "usable_cpus"]
+__all__ = ["PoolOptions", "check_seconds", "usable_cpus"]
 
 
 def usable_cpus() -> int:
@@ -27,8 +27,17 @@ def _whole(least: int) -> Any:
 
 
 def _seconds(_: object, field: attrs.Attribute[float], value: object) -> None:
+    check_seconds(field.name, value)
+
+
+def check_seconds(name: str, value: object) -> None:
+    """Do nothing if *value* is a number of seconds above 0.
+
+    Raises:
+        ValueError: It is not; also None, "3" and nan.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value) or value <= 0:
-        raise ValueError(f"{field.name} {value!r}: expected seconds > 0 (math.inf: no limit)")
+        raise ValueError(f"{name} {value!r}: expected seconds > 0 (math.inf: no limit)")
 
 
 def _name(_: object, field: attrs.Attribute[str], value: object) -> None:

@@ -11,17 +11,19 @@ import math
 import threading
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar, cast, final
+from typing import TYPE_CHECKING, TypeVar, cast, final
 
 from actors.desk import Desk
 from actors.errors import PoolNotRunning
 from actors.lease import Lease
 from actors.ledger import Outcome
-from actors.options import PoolOptions
+from actors.options import PoolOptions, check_seconds, usable_cpus
 from actors.pool_tree import pool_spec
 from actors.session import Session
 from actors.status import PoolStatus
 from bridge.errors import CallDeadline, WorkerDied
+from bridge.main_guard import refuse_unguarded_main
+from bridge.options import InterpreterOptions
 from bridge.payload import encode_call
 from bridge.platform import require_supported
 from bridge.probe import check_interpreter
@@ -57,8 +59,24 @@ class Pool:
         ValueError, TypeError: An option is out of range or unknown.
     """
 
-    def __init__(self, **options: Any) -> None:
-        self.options = PoolOptions(**options)
+    def __init__(
+        self,
+        workers: int | None = None,
+        *,
+        name: str = "pool",
+        interpreter: InterpreterOptions | None = None,
+        affinity: bool = True,
+        session_ttl: float = 3600.0,
+        max_queue: int = 10_000,
+    ) -> None:
+        self.options = PoolOptions(
+            workers=usable_cpus() if workers is None else workers,
+            name=name,
+            interpreter=InterpreterOptions() if interpreter is None else interpreter,
+            affinity=affinity,
+            session_ttl=session_ttl,
+            max_queue=max_queue,
+        )
         self.desk = Desk(
             self.options.name,
             target=self.options.workers,
@@ -66,8 +84,9 @@ class Pool:
             affinity=self.options.affinity,
             session_ttl=self.options.session_ttl,
         )
-        self._lock = threading.Lock()  #: guards the making of the tree
-        self._tree: Tree | None = None
+        self._lock = threading.Lock()  #: guards the two below: a pool lives in one tree
+        self._tree: Tree | None = None  #: its own, if it stands alone
+        self._given = False  #: whether it was given to a supervisor
 
     # Calls
 
@@ -121,8 +140,9 @@ class Pool:
         on_progress: Callable[[Progress], None] | None,
     ) -> T:
         """What ``call`` and ``Session.call`` share; see there."""
-        if not timeout > 0:
-            raise ValueError(f"timeout {timeout!r}: expected seconds > 0 (math.inf: no limit)")
+        check_seconds("timeout", timeout)
+        if not callable(function):
+            raise TypeError(f"{function!r} is not callable; give the function first, then its arguments")
         request = encode_call(function, args, kwargs)
         now = self.desk.now
         deadline = now() + timeout
@@ -137,9 +157,10 @@ class Pool:
             try:
                 result = channel.call(request, timeout=remaining, on_progress=on_progress)
                 outcome = Outcome.OK
-            except CallDeadline:
+            except CallDeadline as error:
                 outcome = Outcome.TIMEOUT
-                raise
+                # The caller's own figure: what was left of it after the wait for a worker is of no use to anybody.
+                raise CallDeadline(timeout, error.certificate) from None
             except WorkerDied:
                 outcome = Outcome.LOST
                 raise
@@ -164,8 +185,14 @@ class Pool:
             InterpreterUnusable: The interpreter cannot be a worker; the text says what it needs.
             StartError: The tree did not start.
             TreeNotRunning: It was started before; a pool lives once.
+            PoolNotRunning: It was given to a supervisor by ``child_spec``.
         """
         self._check()
+        with self._lock:
+            if self._given:
+                raise PoolNotRunning(
+                    self.options.name, "given to a supervisor by child_spec(), which starts it"
+                )
         self.tree.start()
         # Whoever forgets to close it must not find processes left, nor the exit hanging.
         atexit.register(self.close, _AT_EXIT)
@@ -216,12 +243,24 @@ class Pool:
             PlatformUnsupported, InterpreterUnusable: As ``start``; checked here, in the caller.
         """
         self._check()
+        with self._lock:
+            if self._tree is not None:
+                raise PoolNotRunning(
+                    self.options.name, "in a tree of its own already, and a pool lives in one tree"
+                )
+            self._given = True
         return pool_spec(self.options, self.desk, restart=restart, significant=significant)
 
     @property
     def tree(self) -> Tree:
-        """The tree of a pool that stands alone: its events (subscribe before ``start`` to see all), its picture."""
+        """The tree of a pool that stands alone: its events (subscribe before ``start`` to see all), its picture.
+
+        Raises:
+            PoolNotRunning: It was given to a supervisor; ask the tree of that one.
+        """
         with self._lock:
+            if self._given:
+                raise PoolNotRunning(self.options.name, "part of a supervisor's tree; ask that tree")
             if self._tree is None:
                 self._tree = Tree(
                     "tree", [pool_spec(self.options, self.desk, restart=Restart.TRANSIENT, significant=False)]
@@ -232,8 +271,13 @@ class Pool:
         """Return the pool as it is now. Waits for no actor: it answers while everything else is busy."""
         return self.desk.status()
 
+    def __repr__(self) -> str:
+        status = self.desk.status()
+        return f"<Pool {status.name!r}: {status.state}, {status.ready} of {status.target} workers up>"
+
     def _check(self) -> None:
         require_supported()
+        refuse_unguarded_main(self.options.name)
         check_interpreter(self.options.interpreter)
 
     def __enter__(self) -> Pool:

@@ -87,7 +87,7 @@ class PoolActor(Actor):
         status = self._desk.status()
         return {
             "state": status.state,
-            "workers": f"{len(self._running)}/{status.target}",
+            "workers": f"{status.ready}/{status.target}",
             "requests": status.requests,
             "waiting": status.waiting,
             "deaths": status.deaths,

@@ -33,6 +33,7 @@ class PoolStatus:
     state: str
     target: int  #: how many workers there should be
     workers: tuple[WorkerStatus, ...]
+    ready: int  #: workers whose interpreter has shaken hands and lives
     waiting: int  #: callers in the queue
     sessions: int
     requests: int  #: = ok + errors + timeouts + rejected + cancelled + lost + running + waiting

@@ -19,7 +19,7 @@ class Phase(enum.Enum):
 
     STARTING = "starting"  #: until its handshake
     IDLE = "idle"
-    RUNNING = "running"  #: a call had been sent and was not answered
+    RUNNING = "running"  #: a call had been begun and was not answered
     STOPPING = "stopping"  #: it had been asked to end
 
 
@@ -76,6 +76,7 @@ class CallRecord:
     id: int
     label: str  #: module and name of the function
     age: float  #: seconds since it was sent
+    begun: bool = True  #: whether the interpreter had begun it; if not, nothing of it was executed
 
 
 #: Signals that somebody sends to end a process. Any other that ends one counts as a fault of its own.
@@ -133,7 +134,8 @@ class Certificate:
         """Return one line: who died, how, and in which call."""
         call = ""
         if self.call is not None:
-            call = f" while running call {self.call.id}, {self.call.label} ({self.call.age:.3g} s)"
+            doing = "while running" if self.call.begun else "before it began"
+            call = f" {doing} call {self.call.id}, {self.call.label} ({self.call.age:.3g} s)"
         elif self.phase is not Phase.RUNNING:
             call = f" while {self.phase.value}"
         detail = f": {self.detail}" if self.detail else ""

@@ -127,7 +127,8 @@ class DataChannel:
         running = self._running
         if running is None or self._board.finished >= running[0]:
             return None
-        return CallRecord(running[0], running[1], self._clock.now() - running[2])
+        begun = self._board.started >= running[0]
+        return CallRecord(running[0], running[1], self._clock.now() - running[2], begun)
 
     def call(
         self, request: EncodedCall, *, timeout: float, on_progress: Callable[[Progress], None] | None = None
@@ -251,7 +252,7 @@ class DataChannel:
         raise WorkerDied(self._owner.account(_CONFIRMATION), started=self._board.started >= call_id)
 
     def _overrun(self, timeout: float) -> Exception:
-        self._owner.kill(f"a call overran its deadline of {timeout:g} s", Verdict.DEADLINE)
+        self._owner.kill("its call was not done in time", Verdict.DEADLINE)
         certificate = self._owner.account(_CONFIRMATION)
         if certificate.verdict is Verdict.DEADLINE:
             return CallDeadline(timeout, certificate)

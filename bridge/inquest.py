@@ -93,7 +93,7 @@ class Inquest:
     def _write(self, status: ExitStatus, scene: Scene) -> Certificate:
         """Return the certificate. Under the lock."""
         cause = self._cause
-        if scene.call is not None:
+        if scene.call is not None and scene.call.begun:
             phase = Phase.RUNNING
         elif not scene.ready:
             phase = Phase.STARTING

@@ -9,7 +9,6 @@ import contextlib
 import itertools
 import secrets
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from typing import Final, final
@@ -22,6 +21,7 @@ from bridge.handshake import Handshake
 from bridge.hub import Hub
 from bridge.inquest import Inquest, Scene
 from bridge.launchers.process import Identity, Spawned, spawn
+from bridge.main_guard import refuse_unguarded_main
 from bridge.options import InterpreterOptions
 from bridge.output import Output, OutputText
 from bridge.probe import check_interpreter
@@ -68,7 +68,7 @@ class Interpreter:
             LaunchFailed: The process could not be started; nothing of it is left.
             HubClosed: The hub does not run.
         """
-        _refuse_unguarded_main(worker)
+        refuse_unguarded_main(worker)
         python = check_interpreter(options)
         try:
             number = hub.admit()
@@ -380,13 +380,3 @@ class Interpreter:
         self._hub.run.remove_entry(self._number)
         self._hub.leave(self._number)
         self._buried = True
-
-
-def _refuse_unguarded_main(worker: str) -> None:
-    module = sys.modules.get("bridge.interpreter.main_module")
-    if module is not None and module.is_loading():
-        raise LaunchFailed(
-            worker,
-            "this is a worker that loads the service's script to find a function in it, and the script starts workers when"
-            " it is loaded. Guard that part of it by `if __name__ == '__main__':`",
-        )

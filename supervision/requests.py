@@ -11,7 +11,7 @@ from typing import Any, Protocol, final
 
 from supervision.clock import open_gate
 from supervision.errors import ActorExited
-from supervision.exit_reason import ExitReason
+from supervision.exit_reason import Crashed, ExitReason
 
 __all__ = ["Call", "Cast", "From", "GetStatus", "Question", "StopRequest", "Wake"]
 
@@ -65,7 +65,10 @@ class Call:
 
     def refuse(self, name: str, reason: ExitReason) -> None:
         """See ``Question.refuse``."""
-        self.fail(ActorExited(name, reason))
+        error = ActorExited(name, reason)
+        if isinstance(reason, Crashed) and isinstance(reason.error, BaseException):
+            error.__cause__ = reason.error  # with the line in the actor where it came from
+        self.fail(error)
 
     def answered(self) -> bool:
         """Return whether an answer was given."""

@@ -57,10 +57,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error), 1)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
-    except BrokenPipeError:
-        # Whoever read our output has gone. Python would complain once more when it flushes at exit.
+    except OSError as error:
+        # Whoever read our output has gone, or it can take no more. Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return _PIPE_CLOSED
+        if isinstance(error, BrokenPipeError):
+            return _PIPE_CLOSED
+        return _fail(str(error), 1)
     return report.exit_code
 
 

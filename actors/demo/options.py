@@ -11,6 +11,9 @@ import attrs
 
 __all__ = ["LEVELS", "Options", "parse"]
 
+#: Each is a process; far more than any machine has use for would only exhaust it.
+MOST_WORKERS: Final = 512
+
 LEVELS: Final = ("TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 _EPILOG: Final = """\
@@ -66,7 +69,7 @@ def parse(arguments: Sequence[str] | None, workers: int) -> Options:
     add("path", nargs="?", metavar="PATH", help="directory or file (default: this Python's standard library)")
     add(
         "--workers",
-        type=_whole(1),
+        type=_whole(1, MOST_WORKERS),
         default=workers,
         metavar="N",
         help="worker processes (default: %(default)s)",
@@ -124,14 +127,16 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message} (see --help)\n")
 
 
-def _whole(least: int) -> Callable[[str], int]:
+def _whole(least: int, most: float = math.inf) -> Callable[[str], int]:
+    limit = "" if most == math.inf else f" and at most {most:g}"
+
     def convert(text: str) -> int:
         try:
             number = int(text)
         except ValueError:
             number = least - 1
-        if number < least:
-            raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number, at least {least}")
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number, at least {least}{limit}")
         return number
 
     return convert

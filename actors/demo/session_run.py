@@ -76,7 +76,8 @@ class SessionRun:
         """
         found = self._finish()
         self._session.end()
-        reached = self._acknowledged | {error.path for error in self._given_up}
+        # A run that was interrupted may have struck at a file and not come to its end.
+        reached = self._acknowledged | self._struck | {error.path for error in self._given_up}
         return SessionOutcome(
             plan=self._plan,
             table=found,

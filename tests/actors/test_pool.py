@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pool_functions as work
 import pytest
@@ -26,7 +27,7 @@ from supervision import Tree
 
 
 @contextlib.contextmanager
-def a_pool(**options: object) -> Iterator[Pool]:
+def a_pool(**options: Any) -> Iterator[Pool]:
     """Run a pool of two workers, or as *options* say."""
     with Pool(**{"workers": 2, "name": "pool", **options}) as pool:
         yield pool
@@ -264,6 +265,60 @@ def test_pool_in_a_bigger_tree(no_leaks: None) -> None:
         assert first > 0
     with pytest.raises(PoolNotRunning):
         pool.call(work.pid)
+
+
+def test_a_pool_lives_in_one_tree(no_leaks: None) -> None:
+    """Started by itself it cannot be given to a supervisor, and the other way round: two trees would share one desk."""
+    given = Pool(workers=1)
+    given.child_spec()
+    with pytest.raises(PoolNotRunning, match="given to a supervisor"):
+        given.start()
+    with Pool(workers=1) as alone, pytest.raises(PoolNotRunning, match="one tree"):
+        alone.child_spec()
+
+
+@pytest.mark.parametrize("timeout", [None, 0, -1, "3", float("nan")])
+def test_a_timeout_that_is_none_is_refused(timeout: Any) -> None:
+    """In the caller's thread, before anything is sent, and the text says how to ask for no limit."""
+    with pytest.raises(ValueError, match=r"math\.inf: no limit"):
+        Pool(workers=1).call(work.pid, timeout=timeout)
+
+
+def test_a_result_in_the_place_of_a_function_is_refused() -> None:
+    """``call(f(x))`` for ``call(f, x)`` is found here, and not in a worker."""
+    with pytest.raises(TypeError, match="the function first"):
+        Pool(workers=1).call(7)  # type: ignore[arg-type]
+
+
+def test_a_deadline_is_told_as_it_was_given(no_leaks: None) -> None:
+    """Not as what was left of it after the wait for a worker."""
+    with a_pool(workers=1) as pool, pytest.raises(CallDeadline, match=r"deadline of 2 s") as caught:
+        pool.call(work.hold_the_gil, timeout=2)
+    assert caught.value.timeout == 2
+
+
+def test_a_call_that_its_worker_never_began_is_told_so(no_leaks: None) -> None:
+    """The worker is dead before the call reaches it: the certificate says that nothing was executed."""
+    with a_pool(workers=1) as pool:
+        there = pool.call(work.pid)
+        os.kill(there, signal.SIGSTOP)
+        killer = threading.Timer(0.2, os.kill, (there, signal.SIGKILL))
+        killer.start()
+        with pytest.raises(WorkerDied, match="before it began call 2") as caught:
+            pool.call(work.pid)
+        killer.join()
+        assert not caught.value.started
+
+
+def test_a_script_without_a_guard_is_told_so(tmp_path: Path, no_leaks: None) -> None:
+    """A worker that loads the script must not start workers of its own; the error names the guard."""
+    script = tmp_path / "unguarded.py"
+    script.write_text(
+        "from actors import Pool\ndef f(): pass\nwith Pool(workers=1) as pool:\n    pool.call(f)\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "if __name__ == '__main__'" in done.stderr
 
 
 def test_restarted_pool_actor_adopts_its_workers(no_leaks: None) -> None:

@@ -85,5 +85,5 @@ def test_as_dict_is_json() -> None:
     told = json.loads(json.dumps(certificate().as_dict()))
 
     assert (told["verdict"], told["phase"], told["pid"]) == ("exited", "running", 4711)
-    assert told["call"] == {"id": 7, "label": "module.function", "age": 0.25}
+    assert told["call"] == {"id": 7, "label": "module.function", "age": 0.25, "begun": True}
     assert told["last_output"] == ["one", "two"]

@@ -20,6 +20,7 @@ from supervision import (
     NORMAL,
     SHUTDOWN,
     Actor,
+    ChildSpec,
     Continue,
     Down,
     Exit,
@@ -906,3 +907,20 @@ def test_an_actor_knows_itself_and_its_surroundings(tree: Tree, start: Starter) 
         True,
         True,
     )
+
+
+def test_the_callers_error_leads_to_the_line_that_failed(tree: Tree) -> None:
+    """ActorExited has the exception that ended the actor as its cause, traceback and all."""
+    ref = tree.start_child(ChildSpec(id="broken", start=Broken))
+    assert ref is not None
+    with pytest.raises(ActorExited) as caught:
+        ref.call("anything")
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    assert caught.value.__cause__.__traceback__ is not None
+
+
+class Broken(Actor):
+    """Fails at every call."""
+
+    def handle_call(self, request: object, from_: From) -> object:
+        return 1 / 0
