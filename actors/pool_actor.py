@@ -152,6 +152,7 @@ class PoolActor(Actor):
         if not self._probing:
             self._probing = True
             delay = self._gate.delay()
+            self.send_after(delay, _PROBE)
             self._emit(
                 StartsHeldBack(
                     pool=self._desk.pool,
@@ -160,7 +161,6 @@ class PoolActor(Actor):
                     cause=last.headline(),
                 )
             )
-            self.send_after(delay, _PROBE)
 
     def _watch(self, id: str, ref: Ref) -> None:
         self._running[ref] = id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import subprocess
@@ -22,8 +23,12 @@ from actors.errors import CallExpired, PoolGaveUp, PoolNotRunning, PoolSaturated
 from bridge.certificate import Verdict
 from bridge.channel import Progress
 from bridge.errors import CallDeadline, WorkerDied
+from bridge.events import InterpreterReady
 from bridge.options import InterpreterOptions
-from supervision import Tree
+from supervision import Tree, VirtualClock, crashed
+from supervision.events import ActorStopped, Event
+from supervision.requests import GetStatus
+from supervision.supervisor import which_children
 
 
 @contextlib.contextmanager
@@ -166,7 +171,8 @@ def test_call_that_never_started_says_so(no_leaks: None, tmp_path: Path) -> None
         with fifo.open("wb"):
             pass
         busy.result(timeout=30)
-        assert (pool.status().timeouts, pool.status().ok) == (1, 1)
+        status = pool.status()
+        assert (status.timeouts, status.ok, status.cancelled, status.requests) == (1, 1, 0, 2)
 
 
 def test_full_queue_refuses(no_leaks: None, tmp_path: Path) -> None:
@@ -209,6 +215,25 @@ def test_close_answers_a_running_call(no_leaks: None) -> None:
         with pytest.raises(WorkerDied) as caught:
             stuck.result(timeout=30)
     assert caught.value.certificate.sent_by_us is not None
+
+
+def test_close_answers_who_waits_for_a_worker(no_leaks: None) -> None:
+    """A caller in the queue is told at the stop, and not at its own deadline."""
+    running = threading.Event()
+    queued = threading.Event()
+    with ThreadPoolExecutor(2) as threads:
+        pool = Pool(workers=1).start()
+        stuck = threads.submit(pool.call, work.wait_to_be_killed, on_progress=lambda _: running.set())
+        assert running.wait(timeout=30)
+        waits = threads.submit(pool.call, work.pid, timeout=600)
+        while not queued.is_set():
+            if pool.status().waiting:
+                queued.set()
+        pool.close(timeout=1.0)
+        with pytest.raises(PoolNotRunning):
+            waits.result(timeout=30)
+        with pytest.raises(WorkerDied):
+            stuck.result(timeout=30)
 
 
 def test_pool_that_cannot_start_gives_up_with_certificates(no_leaks: None, tmp_path: Path) -> None:
@@ -328,9 +353,97 @@ def test_restarted_pool_actor_adopts_its_workers(no_leaks: None) -> None:
         first = pool.call(work.pid)
         actor = tree.registry.whereis("service/parse/pool")
         assert actor is not None
+        states: list[str] = []
+
+        def look(event: Event) -> None:
+            if isinstance(event, ActorStopped) and event.actor == actor.name:
+                states.append(pool.status().state)
+
+        tree.events.subscribe(look)
         actor.cast("what it does not understand")
         actor.join(timeout=10)
+        assert states == ["running"]  # callers notice nothing: the desk stays open
         assert pool.call(work.pid) == first
+        with pytest.raises(WorkerDied):
+            pool.call(work.leave, 1)
+        assert pool.call(work.pid) != first  # the successor watches what it adopted
+        supervisor = tree.registry.whereis("service/parse")
+        assert supervisor is not None
+        assert [child.restarts for child in which_children(supervisor)] == [0, 0, 0, 1]
+
+
+def test_a_bridge_that_fails_takes_all_that_stands_on_it_along(no_leaks: None) -> None:
+    """rest_for_one: the I/O thread's owner crashes, and sessions, workers and pool are started anew with it."""
+    pool = Pool(workers=1, name="parse")
+    with Tree("service", [pool.child_spec()]) as tree:
+        first = pool.call(work.pid)
+        bridge = tree.registry.whereis("service/parse/bridge")
+        supervisor = tree.registry.whereis("service/parse")
+        assert bridge is not None
+        assert supervisor is not None
+        bridge.exit(crashed("the I/O thread failed"), sender=supervisor)
+        assert bridge.join(timeout=20) is not None
+        assert [child.restarts for child in which_children(supervisor, timeout=30)] == [1, 1, 1, 1]
+        assert pool.call(work.pid) != first
+
+
+def test_sessions_that_nobody_uses_are_swept(no_leaks: None) -> None:
+    """After its time to live a session ends by itself, and after another it is forgotten."""
+    pool = Pool(workers=1, name="parse", session_ttl=100.0)
+    clock = VirtualClock()
+    with Tree("service", [pool.child_spec()], clock=clock) as tree:
+        pool.session("idle").call(work.pid)
+        sweeper = tree.registry.whereis("service/parse/sessions")
+        assert sweeper is not None
+        said = []
+        for _ in range(9):
+            clock.advance(25.0)
+            said.append(tuple(sweeper.call(GetStatus(), timeout=math.inf).values()))
+        assert said[3:5] == [(1, 0), (1, 1)]
+        assert said[-1] == (0, 1)
+        tree.stop()
+        with pytest.raises(PoolNotRunning, match="stopped"):
+            pool.call(work.pid)
+
+
+def test_a_probe_that_stays_up_brings_the_pool_to_strength(no_leaks: None, tmp_path: Path) -> None:
+    """Failed starts hold the others back; after a probe was up for a while all that is missing is started."""
+    tries = tmp_path / "tries"
+    (tmp_path / "sitecustomize.py").write_text(
+        f"import os\nwith open({str(tries)!r}, 'a') as file: file.write('x')\n"
+        f"if os.path.getsize({str(tries)!r}) <= 5: os._exit(7)\n"
+    )
+    ready, failed = threading.Semaphore(0), threading.Semaphore(0)
+
+    def hear(event: Event) -> None:
+        if isinstance(event, InterpreterReady):
+            ready.release()
+        elif isinstance(event, ActorStopped) and "/workers/" in event.actor:
+            failed.release()
+
+    pool = Pool(workers=5, name="parse", interpreter=InterpreterOptions(env={"PYTHONPATH": str(tmp_path)}))
+    clock = VirtualClock()
+    tree = Tree("service", [pool.child_spec()], clock=clock)
+    tree.events.subscribe(hear)
+    with tree:
+        actor = tree.registry.whereis("service/parse/pool")
+        assert actor is not None
+
+        def after(seconds: float, *awaited: threading.Semaphore) -> None:
+            """Advance once the pool actor has dealt with all that was heard, then wait for *awaited*."""
+            actor.call(GetStatus(), timeout=math.inf)
+            clock.advance(seconds)
+            for semaphore in awaited:
+                assert semaphore.acquire(timeout=30)
+
+        for _ in range(5):
+            assert failed.acquire(timeout=30)
+        for _ in range(2):  # the first two failures were replaced at once
+            assert ready.acquire(timeout=30)
+        after(0.5, ready)  # one probe
+        assert pool.status().ready == 3
+        after(5.0, ready, ready)
+        assert (pool.status().ready, pool.status().deaths) == (5, 5)
 
 
 def test_forgotten_pool_leaves_nothing_and_exit_does_not_hang(tmp_path: Path, no_leaks: None) -> None:
