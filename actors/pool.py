@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import math
+import os
 import threading
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -84,6 +85,7 @@ class Pool:
             affinity=self.options.affinity,
             session_ttl=self.options.session_ttl,
         )
+        self._owner = os.getpid()
         self._lock = threading.Lock()  #: guards the two below: a pool lives in one tree
         self._tree: Tree | None = None  #: its own, if it stands alone
         self._given = False  #: whether it was given to a supervisor
@@ -223,6 +225,8 @@ class Pool:
         Returns:
             Whether everything ended in good order within it.
         """
+        if os.getpid() != self._owner:
+            return True  # a forked copy: the pool, its locks and its threads are the service's
         with self._lock:
             tree = self._tree
         self.desk.close(PoolNotRunning(self.options.name, "stopping"))
