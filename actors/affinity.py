@@ -5,6 +5,7 @@ Who waits for that worker is in ``scheduler``.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import final
 
 import attrs
@@ -50,6 +51,11 @@ class Affinity:
         if not binding.expired:
             binding.used_at = now
         return binding
+
+    def lost_worker_of(self, session: str) -> int | None:
+        """Return the worker that died with *session*'s state, if so."""
+        binding = self._sessions.get(session)
+        return None if binding is None else binding.lost
 
     def worker_of(self, session: str) -> int | None:
         """Return the worker that *session* is bound to, or None."""
@@ -98,9 +104,27 @@ class Affinity:
                 ended += 1
         return ended
 
+    def mend(self, alive: Container[int]) -> None:
+        """Make whole what an exception cut off half-way; the bindings are the truth, the rest follows from them.
+
+        Args:
+            alive: The workers that are known; a session of any other is lost.
+        """
+        self._of_worker = {}
+        for session, binding in self._sessions.items():
+            if binding.worker is None:
+                continue
+            if binding.expired:
+                binding.worker = None
+            elif binding.worker in alive:
+                self._of_worker.setdefault(binding.worker, set()).add(session)
+            else:
+                binding.worker, binding.lost = None, binding.worker
+
     def _expire(self, session: str, binding: Binding) -> None:
-        self._release(session, binding)
+        # First: a session without a worker that is not expired would pass for a new one.
         binding.expired = True
+        self._release(session, binding)
 
     def _release(self, session: str, binding: Binding) -> None:
         if binding.worker is not None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from bridge.certificate import Certificate
 from supervision.errors import SupervisionError
+from supervision.exit_reason import ExitReason
 
 __all__ = [
     "CallExpired",
@@ -27,14 +28,26 @@ class PoolError(SupervisionError):
 
 
 class PoolNotRunning(PoolError):
-    """The pool was not started, is stopping, or has stopped; ``state`` says which."""
+    """The pool was not started, is stopping, or has stopped; ``state`` says which.
 
-    def __init__(self, pool: str, state: str) -> None:
-        super().__init__(pool, state)
+    ``cause`` is the exit reason of the part of it that failed, if it ended because of one; its exception is the
+    error's ``__cause__``.
+    """
+
+    def __init__(self, pool: str, state: str, cause: ExitReason | None = None) -> None:
+        super().__init__(pool, state, cause)
         self.pool = pool
         self.state = state
+        self.cause = cause
+        error = getattr(cause, "error", None)
+        self.__cause__ = error if isinstance(error, BaseException) else None
 
     def __str__(self) -> str:
+        if self.cause is not None:
+            return (
+                f"pool {self.pool!r} is {self.state}, since a part of it failed too often: {self.cause}; "
+                "nothing was executed. Mend what failed, and start a new pool"
+            )
         return (
             f"pool {self.pool!r} is {self.state}; nothing was executed. "
             "Use it inside 'with Pool(...) as pool:', or between start() and close()"

@@ -7,9 +7,11 @@ from typing import Any, final
 
 import attrs
 
+from actors.desk import Desk
 from bridge.hub import Hub
 from supervision import Actor, ExitReason, Stop, crashed
 from supervision.errors import NoProcess
+from supervision.exit_reason import Crashed
 
 __all__ = ["HubActor", "HubSlot"]
 
@@ -54,13 +56,14 @@ class HubActor(Actor):
 
     trap_exit = True
 
-    def init(self, slot: HubSlot) -> None:
+    def init(self, slot: HubSlot, desk: Desk) -> None:
         """Start the hub.
 
         Raises:
             BridgeError: No run directory, or a platform without what it takes.
         """
         self._slot = slot
+        self._desk = desk
         self._hub = Hub(self.ref.name, clock=self.clock)
         ref = self.ref
         self._hub.on_failure = lambda error: ref.send(_HubFailed(error))
@@ -72,6 +75,8 @@ class HubActor(Actor):
 
     def terminate(self, reason: ExitReason) -> None:
         """Close the hub; interpreters that are left, whosever they were, are killed and buried."""
+        if isinstance(reason, Crashed):
+            self._desk.trouble(reason)
         self._slot.put(None)
         self._hub.close(timeout=_CLOSING)
 

@@ -1,4 +1,4 @@
-"""One caller's hold on one worker; how it is filled and ended is in ``desk``."""
+"""One caller's request and its hold on one worker; how it is filled and ended is in ``books``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import threading
 from typing import final
 
 from actors.errors import PoolError
+from actors.ledger import Outcome
 from actors.scheduler import Ticket
 from bridge.interpreter_process import Interpreter
 
@@ -14,18 +15,31 @@ __all__ = ["Lease"]
 
 @final
 class Lease:
-    """One caller's hold on one worker, empty until the desk fills it.
+    """One caller's request for a worker, empty until the desk fills it.
 
     Made before the checkout, so that the caller's ``finally`` gives back whatever was granted, even when an
     asynchronous exception strikes between grant and return.
     """
 
-    __slots__ = ("gate", "interpreter", "key", "refusal", "ticket")
+    __slots__ = ("gate", "interpreter", "outcome", "over", "refusal", "tally", "ticket")
 
     def __init__(self, session: str | None) -> None:
+        #: Its ``key`` is the worker that is held; written under the desk's lock.
         self.ticket = Ticket(session)
-        self.key: int | None = None  #: written under the desk's lock
-        self.interpreter: Interpreter | None = None  #: likewise
-        self.refusal: PoolError | None = None  #: likewise; why there will be no worker
-        self.gate = threading.Lock()  #: opened when ``key`` or ``refusal`` is set
+        self.interpreter: Interpreter | None = None  #: of that worker; likewise
+        self.refusal: PoolError | None = None  #: why there will be no worker; likewise
+        #: What it will be counted under; its caller's, until it is given back.
+        self.outcome = Outcome.CANCELLED
+        self.tally: int | None = None  #: the count of ``outcome`` with this one; once set, it is ended
+        self.over = False  #: whether it was given back and nothing is left to do; its caller's
+        self.gate = threading.Lock()  #: opened when a worker is granted or ``refusal`` is set
         self.gate.acquire()
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing of a call is left in its worker's channel, so that the next call may use it."""
+        return self.interpreter is None or self.interpreter.channel.clean
+
+    def refuse(self, error: PoolError, outcome: Outcome) -> None:
+        """Say that there will be no worker; both or neither."""
+        self.refusal, self.outcome = error, outcome

@@ -45,6 +45,15 @@ def _name(_: object, field: attrs.Attribute[str], value: object) -> None:
         raise ValueError(f"{field.name} {value!r}: expected a non-empty str without '/'")
 
 
+def _interpreter(_: object, field: attrs.Attribute[InterpreterOptions], value: object) -> None:
+    if not isinstance(value, InterpreterOptions):
+        python = repr(os.fspath(value)) if isinstance(value, str | os.PathLike) else "'python3.12'"
+        raise TypeError(
+            f"{field.name}={value!r}: expected InterpreterOptions; "
+            f"write {field.name}=InterpreterOptions(python={python})"
+        )
+
+
 @final
 @attrs.frozen(kw_only=True)
 class PoolOptions:
@@ -52,9 +61,7 @@ class PoolOptions:
 
     workers: int = attrs.field(factory=usable_cpus, validator=_whole(1))
     name: str = attrs.field(default="pool", validator=_name)
-    interpreter: InterpreterOptions = attrs.field(
-        factory=InterpreterOptions, validator=attrs.validators.instance_of(InterpreterOptions)
-    )
+    interpreter: InterpreterOptions = attrs.field(factory=InterpreterOptions, validator=_interpreter)
     affinity: bool = attrs.field(default=True, validator=attrs.validators.instance_of(bool))
     session_ttl: float = attrs.field(default=3600.0, validator=_seconds)
     max_queue: int = attrs.field(default=10_000, validator=_whole(0))

@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar, cast, final
+from typing import TYPE_CHECKING, Any, TypeVar, cast, final
 
 from actors.desk import Desk
 from actors.errors import PoolNotRunning
@@ -25,7 +25,7 @@ from actors.status import PoolStatus
 from bridge.errors import CallDeadline, WorkerDied
 from bridge.main_guard import refuse_unguarded_main
 from bridge.options import InterpreterOptions
-from bridge.payload import encode_call
+from bridge.payload import EncodedCall, encode_call
 from bridge.platform import require_supported
 from bridge.probe import check_interpreter
 from supervision import ChildSpec, Restart, Tree
@@ -47,6 +47,10 @@ class Pool:
 
     Alone: ``with Pool(...) as pool``, or ``start()`` and ``close()``; it then has a tree of its own. In a bigger
     tree: give ``child_spec()`` to a supervisor; the pool works from when that starts it.
+
+    A pool that is not closed ends by itself when the interpreter exits, and leaves no process. But Python waits for
+    threads that are not daemons first: one that is inside a call then holds the exit up until the call ends, at the
+    latest by its ``timeout``. Close the pool before the script ends, or make such threads daemons.
 
     Args:
         workers: How many interpreter processes; default: the CPUs this process may use.
@@ -146,36 +150,55 @@ class Pool:
         if not callable(function):
             raise TypeError(f"{function!r} is not callable; give the function first, then its arguments")
         request = encode_call(function, args, kwargs)
+        if os.getpid() != self._owner:
+            raise PoolNotRunning(
+                self.options.name, f"that of process {self._owner}, and this one is a forked copy of it"
+            )
+        lease = Lease(session)
+        try:
+            try:
+                return cast("T", self._converse(lease, request, timeout, on_progress))
+            finally:
+                self._leave(lease)
+        finally:
+            # Once more if an interrupt struck in the first: a worker that nobody gives back is lost to the pool.
+            if not lease.over:
+                self._leave(lease)
+
+    def _converse(
+        self,
+        lease: Lease,
+        request: EncodedCall,
+        timeout: float,
+        on_progress: Callable[[Progress], None] | None,
+    ) -> Any:
+        """Wait for a worker and run *request* in it; what became of it is written into *lease*."""
         now = self.desk.now
         deadline = now() + timeout
-        lease = Lease(session)
-        outcome, clean = Outcome.CANCELLED, True
+        self.desk.checkout(lease, timeout)
+        assert lease.interpreter is not None
+        remaining = deadline - now() if timeout < math.inf else math.inf
         try:
-            self.desk.checkout(lease, timeout)
-            interpreter = lease.interpreter
-            assert interpreter is not None
-            channel = interpreter.channel
-            remaining = deadline - now() if timeout < math.inf else math.inf
-            try:
-                result = channel.call(request, timeout=remaining, on_progress=on_progress)
-                outcome = Outcome.OK
-            except CallDeadline as error:
-                outcome = Outcome.TIMEOUT
-                # The caller's own figure: what was left of it after the wait for a worker is of no use to anybody.
-                raise CallDeadline(timeout, error.certificate) from None
-            except WorkerDied:
-                outcome = Outcome.LOST
-                raise
-            except Exception:
-                outcome = Outcome.ERROR
-                raise
-            finally:
-                clean = channel.clean
-                if not clean:
-                    interpreter.kill("its caller left in the middle of a call")
-            return cast("T", result)
-        finally:
-            self.desk.give_back(lease, outcome, clean=clean)
+            result = lease.interpreter.channel.call(request, timeout=remaining, on_progress=on_progress)
+            lease.outcome = Outcome.OK
+        except CallDeadline as error:
+            lease.outcome = Outcome.TIMEOUT
+            # The caller's own figure: what was left of it after the wait for a worker is of no use to anybody.
+            raise CallDeadline(timeout, error.certificate) from None
+        except WorkerDied:
+            lease.outcome = Outcome.LOST
+            raise
+        except Exception:
+            lease.outcome = Outcome.ERROR
+            raise
+        return result
+
+    def _leave(self, lease: Lease) -> None:
+        """Give *lease* back, after the kill of a worker that is in the middle of its call. Twice is fine."""
+        # One that was counted may have its worker with the next caller already, whose call is none of ours.
+        if lease.tally is None and lease.interpreter is not None and not lease.clean:
+            lease.interpreter.kill("its caller left in the middle of a call")
+        self.desk.give_back(lease)
 
     # Life
 
@@ -229,14 +252,14 @@ class Pool:
             return True  # a forked copy: the pool, its locks and its threads are the service's
         with self._lock:
             tree = self._tree
-        self.desk.close(PoolNotRunning(self.options.name, "stopping"))
+        self.desk.close("stopping")
         if tree is None:
             return True
         now = tree.clock.now
         deadline = now() + timeout
         drained = self.desk.drain(timeout / 2)
         ended = tree.stop(max(0.0, deadline - now()))
-        self.desk.close(PoolNotRunning(self.options.name, "stopped"))
+        self.desk.close("stopped")
         atexit.unregister(self.close)
         return drained and ended
 

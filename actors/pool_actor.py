@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, final
 
 from actors.desk import Desk
-from actors.errors import PoolCannotStart, PoolGaveUp, PoolNotRunning
+from actors.errors import PoolCannotStart, PoolGaveUp
 from actors.events import PoolEnded, StartsHeldBack, WorkerReplaced
-from actors.start_gate import GateDecision, StartGate, is_failed_start
+from actors.start_gate import SETTLED_AFTER, GateDecision, StartGate
 from supervision import Actor, ChildSpec, Continue, Down, ExitReason, Ref, Stop, shutdown
 from supervision.errors import NoProcess
 from supervision.events import Event
-from supervision.exit_reason import Crashed
+from supervision.exit_reason import Crashed, Shutdown
 from supervision.supervisor import start_child, which_children
 
 __all__ = ["PoolActor"]
@@ -25,8 +25,6 @@ _PROBE: Final = "probe"
 _SETTLED: Final = "settled"
 _RECONCILE: Final = "reconcile"
 
-#: Seconds in ``ready`` after which a start has proved itself.
-SETTLED_AFTER: Final = 5.0
 #: Seconds before a worker is tried again that found no bridge.
 NO_BRIDGE_DELAY: Final = 0.2
 
@@ -77,11 +75,11 @@ class PoolActor(Actor):
     def terminate(self, reason: ExitReason) -> None:
         """Close the desk, unless this actor crashed: then its successor takes the desk over, open as it is."""
         if isinstance(reason, Crashed):
-            return
-        detail = getattr(reason, "detail", None)
-        self._desk.close(
-            detail if isinstance(detail, PoolGaveUp) else PoolNotRunning(self._desk.pool, "stopping")
-        )
+            self._desk.trouble(reason)
+        elif isinstance(reason, Shutdown) and isinstance(reason.detail, PoolGaveUp):
+            self._desk.gave_up(reason.detail)
+        else:
+            self._desk.close("stopping")
 
     def status(self) -> Mapping[str, object]:
         status = self._desk.status()
@@ -99,11 +97,9 @@ class PoolActor(Actor):
             # It never had a process: the bridge is down, and its restart will take this actor along.
             self.send_after(NO_BRIDGE_DELAY, _RECONCILE)
             return None
-        if self._desk.answers() != self._answers_seen:
-            self._answers_seen = self._desk.answers()
-            self._gate = self._gate.answered()
-        if is_failed_start(end.certificate, end.calls):
-            self._gate = self._gate.failed(end.certificate)
+        answers = self._desk.answers()
+        self._gate = self._gate.after(end, answered=answers != self._answers_seen)
+        self._answers_seen = answers
         self._ends[id] = end.certificate.headline()
         return self._reconcile()
 
@@ -143,7 +139,7 @@ class PoolActor(Actor):
     def _settled(self) -> Stop | None:
         """A probe that is still up after that long has proved that workers can start."""
         if self._gate.is_open and self._desk.has_ready(SETTLED_AFTER / 2):
-            self._gate = self._gate.answered()
+            self._gate = StartGate()
         return self._reconcile()
 
     def _wait_for_probe(self) -> None:

@@ -6,6 +6,8 @@ they run for each call. Where a waiter blocks, and how it is woken, is in ``desk
 
 from __future__ import annotations
 
+import math
+from collections.abc import Container, Iterable
 from typing import final
 
 from actors.affinity import Affinity
@@ -16,13 +18,17 @@ __all__ = ["Row", "Scheduler", "Ticket"]
 
 @final
 class Ticket:
-    """One request for a worker, from its arrival until it is granted or withdrawn."""
+    """One request for a worker, from its arrival until it is withdrawn or its worker is given back.
 
-    __slots__ = ("number", "session")
+    Written by the scheduler alone.
+    """
+
+    __slots__ = ("key", "number", "session")
 
     def __init__(self, session: str | None = None) -> None:
         self.session = session
-        self.number = 0  #: order of arrival; written by the scheduler
+        self.number = 0  #: order of arrival
+        self.key: int | None = None  #: the worker that it was granted
 
 
 @final
@@ -36,7 +42,7 @@ class Row:
         self.slot = slot  #: the worker's name, which its successors will have too
         self.life = WorkerLife(now)
         self.calls = 0  #: checkouts so far
-        self.ready_at = now  #: when it shook hands
+        self.ready_at = math.inf  #: when it shook hands
 
 
 @final
@@ -71,8 +77,8 @@ class Scheduler:
         row = self.rows.get(key)
         if row is None or row.life.state is not WorkerState.INITIALIZING:
             return None  # it was told to end while it was starting
-        row.life.on(WorkerEvent.INIT_COMPLETE, now)
         row.ready_at = now
+        row.life.on(WorkerEvent.INIT_COMPLETE, now)
         return self._offer(key, now)
 
     def checkout(self, ticket: Ticket, now: float) -> int | None:
@@ -80,21 +86,16 @@ class Scheduler:
 
         The ticket's session, if it has one, must be neither lost nor expired: the desk has looked.
         """
-        self._arrivals += 1
-        ticket.number = self._arrivals
         wanted = self._bound_worker(ticket)
-        if wanted is not None:
-            if wanted in self._idle:
-                return self._grant(ticket, wanted, now)
-            self._bound.setdefault(wanted, {})[ticket] = None
-        elif self._idle:
+        if wanted is None and self._idle:
             return self._grant(ticket, self._best_idle(ticket), now)
-        else:
-            self._anyone[ticket] = None
+        if wanted in self._idle:
+            return self._grant(ticket, wanted, now)
+        self._enqueue(ticket)
         return None
 
     def checkin(self, key: int, now: float) -> tuple[Ticket, int] | None:
-        """A worker came back clean; returns who gets it next."""
+        """A worker came back clean, and its ticket is forgotten; returns who gets it next."""
         row = self.rows.get(key)
         if row is None or row.life.state is not WorkerState.BUSY:
             return None  # it died, or was told to end, while it was out
@@ -132,6 +133,44 @@ class Scheduler:
         self._bound.clear()
         return tuple(sorted(waiting, key=lambda ticket: ticket.number))
 
+    def mend(self, tickets: Iterable[Ticket], up: Container[int], now: float) -> None:
+        """Make whole what an exception cut off half-way, and give out what is free.
+
+        The truth is what the workers' lives, the tickets' keys and the sessions' bindings say (these were mended
+        before); the rest is built anew.
+        Whoever is granted a worker here is told by its ticket alone.
+
+        Args:
+            tickets: Of all who wait or hold a worker, in order of arrival.
+            up: The workers whose interpreter has shaken hands.
+            now: The present.
+        """
+        tickets = list(tickets)
+        held = {ticket.key for ticket in tickets}
+        for key, row in self.rows.items():
+            row.life.mend()
+            if row.life.state is WorkerState.INITIALIZING and key in up:
+                row.ready_at = now
+                row.life.on(WorkerEvent.INIT_COMPLETE, now)
+            elif row.life.state is WorkerState.BUSY and key not in held:
+                row.life.on(WorkerEvent.CHECKIN, now)  # a grant that nobody got, or one that was given back
+        self._anyone, self._bound = {}, {}
+        for ticket in tickets:
+            if ticket.key is None:
+                self._enqueue(ticket)
+        free = [row for row in self.rows.values() if row.life.state is WorkerState.READY]
+        self._idle = {row.key: None for row in sorted(free, key=lambda row: row.life.entered_at)}
+        for row in free:
+            self._offer(row.key, now)
+
+    def _enqueue(self, ticket: Ticket) -> None:
+        if not ticket.number:
+            self._arrivals += 1
+            ticket.number = self._arrivals
+        wanted = self._bound_worker(ticket)
+        queue = self._anyone if wanted is None else self._bound.setdefault(wanted, {})
+        queue[ticket] = None
+
     def _offer(self, key: int, now: float) -> tuple[Ticket, int] | None:
         self._idle[key] = None
         queue = self._bound.get(key)
@@ -151,10 +190,11 @@ class Scheduler:
     def _grant(self, ticket: Ticket, key: int, now: float) -> int:
         row = self.rows[key]
         row.life.on(WorkerEvent.CHECKOUT, now)
-        row.calls += 1
         del self._idle[key]
         if self.affinity is not None and ticket.session is not None and self._bound_worker(ticket) is None:
             self.affinity.bind(ticket.session, key)
+        # Last, and in one: with it the grant is made; until then a mend takes the worker back.
+        row.calls, ticket.key = row.calls + 1, key
         return key
 
     def _follow_binding(self, granted: Ticket) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any, Final, final
 
 from actors.desk import Desk
-from actors.errors import PoolNotRunning
 from supervision import Actor, ExitReason
+from supervision.exit_reason import Crashed
 
 __all__ = ["SessionAffinity"]
 
@@ -35,7 +35,9 @@ class SessionAffinity(Actor):
 
     def terminate(self, reason: ExitReason) -> None:
         """Answer everybody: whatever ended the pool, and however, nobody serves the desk any more."""
-        self._desk.close(PoolNotRunning(self._desk.pool, "stopped"))
+        if isinstance(reason, Crashed):
+            self._desk.trouble(reason)
+        self._desk.close("stopped")
 
     def status(self) -> Mapping[str, object]:
         return {"sessions": self._desk.status().sessions, "expired": self._expired}

@@ -11,14 +11,25 @@ from typing import Final, final
 
 import attrs
 
+from actors.ledger import WorkerEnd
 from bridge.certificate import Certificate, Phase, Verdict
 
-__all__ = ["GATE_OPENS_AT", "MAX_PROBES", "GateDecision", "StartGate", "is_failed_start"]
+__all__ = [
+    "GATE_OPENS_AT",
+    "MAX_PROBES",
+    "SETTLED_AFTER",
+    "GateDecision",
+    "StartGate",
+    "has_settled",
+    "is_failed_start",
+]
 
 #: Failed starts in a row at which the gate opens: no more starts but one probe at a time.
 GATE_OPENS_AT: Final = 3
 #: Failed probes after which the pool gives up.
 MAX_PROBES: Final = 3
+#: Seconds in ``ready`` after which a start has proved itself.
+SETTLED_AFTER: Final = 5.0
 #: Seconds before the first probe; doubles with each.
 FIRST_DELAY: Final = 0.5
 
@@ -34,14 +45,20 @@ _OWN_DOING: Final = frozenset(
 )
 
 
-def is_failed_start(certificate: Certificate, calls: int) -> bool:
-    """Return whether a worker's end counts: by its own doing, before its first answer, with no call running.
+def has_settled(end: WorkerEnd) -> bool:
+    """Return whether a worker that ended had been up for so long that its start was none that failed."""
+    return end.ready_for >= SETTLED_AFTER
 
-    Args:
-        certificate: Its end.
-        calls: How many calls it had been given.
-    """
-    return certificate.verdict in _OWN_DOING and calls == 0 and certificate.phase is not Phase.RUNNING
+
+def is_failed_start(end: WorkerEnd) -> bool:
+    """Return whether a worker's end counts: by its own doing, before its first answer, with no call running."""
+    certificate = end.certificate
+    return (
+        certificate.verdict in _OWN_DOING
+        and end.calls == 0
+        and certificate.phase is not Phase.RUNNING
+        and not has_settled(end)
+    )
 
 
 @final
@@ -60,13 +77,16 @@ class StartGate:
 
     failures: tuple[Certificate, ...] = ()
 
-    def failed(self, certificate: Certificate) -> StartGate:
-        """Return the gate after one more failed start."""
-        return StartGate((*self.failures, certificate))
+    def after(self, end: WorkerEnd, *, answered: bool) -> StartGate:
+        """Return the gate after a worker's end.
 
-    def answered(self) -> StartGate:
-        """Return the gate after a worker gave its first answer, or was ready for long enough: all is forgotten."""
-        return StartGate()
+        Args:
+            end: How it ended.
+            answered: Whether any worker has given an answer since the end before this one; then, or if this one had
+                settled, workers can start, and all failures before are forgotten.
+        """
+        failures = () if answered or has_settled(end) else self.failures
+        return StartGate((*failures, end.certificate) if is_failed_start(end) else failures)
 
     @property
     def is_open(self) -> bool:

@@ -43,7 +43,7 @@ class PoolStatus:
     rejected: int  #: not taken: saturated, not running, session lost
     cancelled: int  #: the caller left
     lost: int  #: the worker died under the call
-    deaths: int
+    deaths: int  #: of workers, however they came; one that ended in good order when asked is none
     restarts: int
     moves: int  #: sessions that were bound anew
     certificates: tuple[Certificate, ...]  #: the last deaths, oldest first

@@ -100,9 +100,14 @@ class WorkerLife:
             IllegalTransition: It cannot happen now; nothing is changed.
         """
         target = LIFE.next(self.state, event)
+        # The entry is the truth, and the rest follows from it: see mend.
         self._entries.append((self.state, target, event, now, now - self.entered_at))
-        self.state = target
-        self.entered_at = now
+        self.state, self.entered_at = target, now
+
+    def mend(self) -> None:
+        """Finish a transition that an exception cut off after its entry was written."""
+        if self._entries:
+            _, self.state, _, self.entered_at, _ = self._entries[-1]
 
     def history(self) -> tuple[WorkerTransition, ...]:
         """Return the last transitions, oldest first; at most ``HISTORY``."""

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Callable
 
+import pytest
+from strikes import Strike, Struck
+
+import actors.affinity
 from actors.affinity import Affinity
 
 
@@ -66,3 +72,44 @@ def test_end_forgets_and_frees_the_worker() -> None:
     affinity.end("a")
     affinity.end("never known")
     assert (len(affinity), affinity.load(1)) == (0, 0)
+
+
+#: What is done to session "a" of worker 1, and what may be known of it then: its worker, the lost one, expired.
+CUT_OFF: dict[str, tuple[Callable[[Affinity], object], set[tuple[int | None, int | None, bool]]]] = {
+    "expire": (lambda affinity: affinity.touch("a", 10.1), {(1, None, False), (None, None, True)}),
+    "sweep": (lambda affinity: affinity.sweep(10.1), {(1, None, False), (None, None, True)}),
+    "gone": (lambda affinity: affinity.worker_gone(1), {(1, None, False), (None, 1, False)}),
+    "rebind": (lambda affinity: affinity.rebind("a", 1.0), {(1, None, False), (None, None, False)}),
+}
+
+
+@pytest.mark.parametrize("case", list(CUT_OFF))
+def test_what_was_cut_off_is_mended(case: str) -> None:
+    """An exception at any line: after a mend it was done or it was not, and the loads agree with the bindings."""
+    act, possible = CUT_OFF[case]
+    for number in itertools.count(1):
+        affinity = Affinity(ttl=10.0)
+        bound(affinity, "a", 1)
+        strike = Strike(number, (actors.affinity,))
+        try:
+            with strike.on():
+                act(affinity)
+        except Struck:
+            pass
+        affinity.mend(alive={1})
+        binding = affinity.touch("a", 9.0)
+        assert (binding.worker, binding.lost, binding.expired) in possible, strike.struck
+        assert affinity.load(1) == (binding.worker == 1), strike.struck
+        if not strike.struck:
+            break
+    assert number > 3
+
+
+def test_a_mend_loses_the_sessions_of_workers_that_are_gone() -> None:
+    """A worker that nobody knows any more holds no session."""
+    affinity = Affinity(ttl=math.inf)
+    bound(affinity, "a", 1)
+    bound(affinity, "b", 2)
+    affinity.mend(alive={2})
+    assert (affinity.lost_worker_of("a"), affinity.worker_of("a")) == (1, None)
+    assert (affinity.lost_worker_of("b"), affinity.worker_of("b")) == (None, 2)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from strikes import Strike, Struck
 
+import actors.worker_state
 from actors.worker_state import HISTORY, LIFE, WorkerEvent, WorkerLife, WorkerState
 from supervision.statem import IllegalTransition
 
@@ -60,3 +62,22 @@ def test_history_is_bounded() -> None:
         life.on(E.CHECKIN, now=float(call))
     assert len(life.history()) == HISTORY
     assert life.history()[0].event is E.CHECKOUT
+
+
+def test_a_transition_that_was_cut_off_is_mended() -> None:
+    """An exception at any line of a transition: after a mend, state and history say the same."""
+    for number in itertools.count(1):
+        life = WorkerLife(now=0.0)
+        strike = Strike(number, (actors.worker_state,))
+        try:
+            with strike.on():
+                life.on(E.INIT_COMPLETE, now=1.0)
+        except Struck:
+            pass
+        life.mend()
+        history = life.history()
+        assert life.state is (history[-1].target if history else S.INITIALIZING), strike.struck
+        assert life.entered_at == (history[-1].at if history else 0.0), strike.struck
+        if not strike.struck:
+            break
+    assert number > 3
