@@ -27,6 +27,8 @@ _RECONCILE: Final = "reconcile"
 
 #: Seconds before a worker is tried again that found no bridge.
 NO_BRIDGE_DELAY: Final = 0.2
+#: Seconds after which a probe is looked at again that has proved nothing yet.
+LOOK_AGAIN: Final = 1.0
 
 
 @final
@@ -49,6 +51,7 @@ class PoolActor(Actor):
         self._running: dict[Ref, str] = {}
         self._ends: dict[str, str] = {}  #: of workers that have no successor yet, by id
         self._probing = False  #: whether a probe's timer runs
+        self._probes: set[Ref] = set()  #: those that run
         self._answers_seen = desk.answers()
         desk.open(self.clock)
         return Continue()
@@ -97,9 +100,8 @@ class PoolActor(Actor):
             # It never had a process: the bridge is down, and its restart will take this actor along.
             self.send_after(NO_BRIDGE_DELAY, _RECONCILE)
             return None
-        answers = self._desk.answers()
-        self._gate = self._gate.after(end, answered=answers != self._answers_seen)
-        self._answers_seen = answers
+        self._gate = self._gate.after(end, answered=self._was_answered(), probe=ref in self._probes)
+        self._probes.discard(ref)
         self._ends[id] = end.certificate.headline()
         return self._reconcile()
 
@@ -121,31 +123,40 @@ class PoolActor(Actor):
         taken = set(self._running.values())
         return [id for id in map(str, range(1, self._desk.target + 1)) if id not in taken]
 
-    def _start(self, id: str) -> None:
+    def _start(self, id: str) -> Ref:
         ref = start_child(self._supervisor(), self._worker_spec(id))
         assert ref is not None  # a worker's init does not ignore
         self._watch(id, ref)
         cause = self._ends.pop(id, None)
         if cause is not None:
             self._emit(WorkerReplaced(pool=self._desk.pool, worker=ref.name, cause=cause))
+        return ref
 
     def _probe(self) -> None:
         """The gate is open: start one worker, and look after a while whether it stayed."""
         self._probing = False
         for id in self._missing()[:1]:
-            self._start(id)
+            self._probes.add(self._start(id))
         self.send_after(SETTLED_AFTER, _SETTLED)
 
     def _settled(self) -> Stop | None:
-        """A probe that is still up after that long has proved that workers can start."""
-        if self._gate.is_open and self._desk.has_ready(SETTLED_AFTER / 2):
-            self._gate = StartGate()
+        """A worker that answered, or has been up for long enough, has proved that workers can start."""
+        if self._gate.is_open:
+            if self._was_answered() or self._desk.has_ready(SETTLED_AFTER):
+                self._gate = StartGate()
+            elif self._probes:
+                self.send_after(LOOK_AGAIN, _SETTLED)  # its start takes long
         return self._reconcile()
+
+    def _was_answered(self) -> bool:
+        """Return whether a worker has answered a call since this was last asked."""
+        seen, self._answers_seen = self._answers_seen, self._desk.answers()
+        return self._answers_seen != seen
 
     def _wait_for_probe(self) -> None:
         last = self._gate.failures[-1]
         self._desk.hold_back(PoolCannotStart(self._desk.pool, last))
-        if not self._probing:
+        if not self._probing and not self._probes:
             self._probing = True
             delay = self._gate.delay()
             self.send_after(delay, _PROBE)

@@ -73,20 +73,24 @@ class GateDecision(enum.Enum):
 @final
 @attrs.frozen
 class StartGate:
-    """Failed starts in a row; the certificates of these, at most as many as it takes to give up."""
+    """Failed starts in a row: the certificates of these, and how many of them were probes."""
 
     failures: tuple[Certificate, ...] = ()
+    probes: int = 0
 
-    def after(self, end: WorkerEnd, *, answered: bool) -> StartGate:
+    def after(self, end: WorkerEnd, *, answered: bool, probe: bool) -> StartGate:
         """Return the gate after a worker's end.
 
         Args:
             end: How it ended.
+            probe: Whether it had been started as one; others, started before the gate opened, may end after it.
             answered: Whether any worker has given an answer since the end before this one; then, or if this one had
                 settled, workers can start, and all failures before are forgotten.
         """
-        failures = () if answered or has_settled(end) else self.failures
-        return StartGate((*failures, end.certificate) if is_failed_start(end) else failures)
+        before = StartGate() if answered or has_settled(end) else self
+        if not is_failed_start(end):
+            return before
+        return StartGate((*before.failures, end.certificate), before.probes + probe)
 
     @property
     def is_open(self) -> bool:
@@ -95,10 +99,10 @@ class StartGate:
 
     def decide(self) -> GateDecision:
         """Return how a missing worker is replaced."""
-        if len(self.failures) >= GATE_OPENS_AT + MAX_PROBES:
+        if self.probes >= MAX_PROBES:
             return GateDecision.GIVE_UP
         return GateDecision.PROBE if self.is_open else GateDecision.START
 
     def delay(self) -> float:
         """Return the seconds before the next probe; 0 while the gate is closed."""
-        return FIRST_DELAY * 2.0 ** (len(self.failures) - GATE_OPENS_AT) if self.is_open else 0.0
+        return FIRST_DELAY * 2.0**self.probes if self.is_open else 0.0
