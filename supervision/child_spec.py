@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final, final
+from typing import Any, Final, TypeVar, final
 
 import attrs
+
+from supervision.backoff import Backoff
+from supervision.errors import InvalidSpec
 
 __all__ = [
     "BRUTAL_KILL",
@@ -22,7 +25,11 @@ __all__ = [
     "Restart",
     "Strategy",
     "SupFlags",
+    "check_childspecs",
+    "check_together",
 ]
+
+E = TypeVar("E", bound=enum.Enum)
 
 
 @final
@@ -47,15 +54,19 @@ class Strategy(enum.Enum):
     """Who shares the fate of a child that ended."""
 
     ONE_FOR_ONE = "one_for_one"  #: itself alone
+    ONE_FOR_ALL = "one_for_all"  #: every child
     REST_FOR_ONE = "rest_for_one"  #: itself and those that were started after it
+    #: itself alone; all children are made from one spec, and are asked to stop all at the same time
+    SIMPLE_ONE_FOR_ONE = "simple_one_for_one"
 
 
 @final
 class AutoShutdown(enum.Enum):
-    """Whether the supervisor ends by itself when a significant child does."""
+    """Whether the supervisor ends by itself when a significant child did, and was not restarted."""
 
     NEVER = "never"
-    ANY_SIGNIFICANT = "any_significant"
+    ANY_SIGNIFICANT = "any_significant"  #: with the first of them
+    ALL_SIGNIFICANT = "all_significant"  #: with the last of them
 
 
 @final
@@ -68,23 +79,60 @@ class BrutalKill(enum.Enum):
 BRUTAL_KILL: Final = BrutalKill.BRUTAL_KILL
 
 
+def _member(kind: type[E]) -> Callable[[E | str], E]:
+    """Return a converter that takes a member of *kind* or its OTP name; the validator refuses the rest."""
+
+    def convert(given: E | str) -> E:
+        try:
+            return kind(given)
+        except ValueError:
+            return given  # type: ignore[return-value]
+
+    return convert
+
+
+def _one_of(kind: type[E]) -> Callable[[object, attrs.Attribute[E], object], None]:
+    def check(_: object, field: attrs.Attribute[E], value: object) -> None:
+        if not isinstance(value, kind):
+            names = ", ".join(repr(member.value) for member in kind)
+            raise InvalidSpec(field.name, value, f"a {kind.__name__}: {names}")
+
+    return check
+
+
+def _boolean(_: object, field: attrs.Attribute[bool], value: object) -> None:
+    if not isinstance(value, bool):
+        raise InvalidSpec(field.name, value, "True or False")
+
+
 def _identifier(_: object, field: attrs.Attribute[str], value: object) -> None:
     if not isinstance(value, str) or not value or "/" in value:
-        raise ValueError(
-            f"{field.name} {value!r}: expected a non-empty str without '/', the separator of paths"
-        )
+        raise InvalidSpec(field.name, value, "a non-empty str without '/', the separator of paths")
 
 
-def _shutdown(_: object, __: attrs.Attribute[Any], value: object) -> None:
-    if value is BRUTAL_KILL:
-        return
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value) or value < 0:
-        raise ValueError(f"shutdown {value!r}: expected seconds >= 0, math.inf or BRUTAL_KILL")
+def _callable(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    if not callable(value):
+        raise InvalidSpec(field.name, value, "an Actor class, a pykka.ThreadingActor class, or a function")
 
 
-def _positive(_: object, field: attrs.Attribute[float], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        raise ValueError(f"{field.name} {value!r}: expected seconds > 0 (math.inf is allowed)")
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _shutdown(_: object, field: attrs.Attribute[Any], value: Any) -> None:
+    # A NaN is not >= 0 either.
+    if value is not BRUTAL_KILL and not (_is_number(value) and value >= 0):
+        raise InvalidSpec(field.name, value, "seconds >= 0, math.inf or BRUTAL_KILL")
+
+
+def _positive(_: object, field: attrs.Attribute[float], value: Any) -> None:
+    if not (_is_number(value) and value > 0):
+        raise InvalidSpec(field.name, value, "seconds > 0 (math.inf is allowed)")
+
+
+def _count(_: object, field: attrs.Attribute[int], value: Any) -> None:
+    if not (_is_number(value) and isinstance(value, int) and value >= 0):
+        raise InvalidSpec(field.name, value, "a whole number >= 0")
 
 
 def _as_tuple(given: Iterable[Any]) -> tuple[Any, ...]:
@@ -105,30 +153,38 @@ class ChildSpec:
         start: What runs: an ``Actor`` class, or a plain ``pykka.ThreadingActor`` class, unchanged.
         args: Given to the actor's ``init`` (a plain pykka class: to its constructor).
         kwargs: Likewise, by name.
-        restart: When it is started again.
+        restart: When it is started again; a ``Restart`` or its name.
         significant: Whether its own end counts towards its supervisor's ``auto_shutdown``.
-        type: Whether it supervises others.
+        type: Whether it supervises others; a ``ChildType`` or its name.
         shutdown: Seconds that it gets to end after it was asked to; then its thread is abandoned and counts as
             killed. 0 asks and does not wait, ``math.inf`` waits for ever, ``BRUTAL_KILL`` does not ask.
             Default: 5 s for workers, ``math.inf`` for supervisors (OTP's).
         start_timeout: Seconds for ``init`` to return; then the start fails. OTP has no such limit for children;
             here no wait is without one. Default: 30 s for workers, ``math.inf`` for supervisors, whose children
             have their own.
+        backoff: How long its restarts wait; by default they do not, as in OTP.
 
     Raises:
-        ValueError: A value is out of range, or a permanent child is significant.
-        TypeError: *start* is not callable, or an enumeration is given as something else.
+        InvalidSpec: A value is not what it may be, or a permanent child is significant.
+        TypeError: A key is unknown.
     """
 
     id: str = attrs.field(validator=_identifier)
-    start: Callable[..., Any] = attrs.field(validator=attrs.validators.is_callable())
+    start: Callable[..., Any] = attrs.field(validator=_callable)
     args: tuple[Any, ...] = attrs.field(default=(), converter=_as_tuple)
     kwargs: Mapping[str, Any] = attrs.field(factory=dict, converter=_frozen)
-    restart: Restart = attrs.field(default=Restart.PERMANENT, validator=attrs.validators.instance_of(Restart))
-    significant: bool = attrs.field(default=False, validator=attrs.validators.instance_of(bool))
-    type: ChildType = attrs.field(default=ChildType.WORKER, validator=attrs.validators.instance_of(ChildType))
-    shutdown: float | BrutalKill = attrs.field(validator=_shutdown)
+    restart: Restart = attrs.field(
+        default=Restart.PERMANENT, converter=_member(Restart), validator=_one_of(Restart)
+    )
+    significant: bool = attrs.field(default=False, validator=_boolean)
+    type: ChildType = attrs.field(
+        default=ChildType.WORKER, converter=_member(ChildType), validator=_one_of(ChildType)
+    )
+    shutdown: float | BrutalKill = attrs.field(
+        converter=lambda given: BRUTAL_KILL if given == "brutal_kill" else given, validator=_shutdown
+    )
     start_timeout: float = attrs.field(validator=_positive)
+    backoff: Backoff | None = attrs.field(default=None)
 
     @shutdown.default
     def _default_shutdown(self) -> float | BrutalKill:
@@ -138,12 +194,17 @@ class ChildSpec:
     def _default_start_timeout(self) -> float:
         return math.inf if self.type is ChildType.SUPERVISOR else 30.0
 
+    @backoff.validator
+    def _is_backoff(self, field: attrs.Attribute[Any], value: object) -> None:
+        if not isinstance(value, Backoff | None):
+            raise InvalidSpec(field.name, value, "a Backoff, or None for restarts at once")
+
     def __attrs_post_init__(self) -> None:
         if self.significant and self.restart is Restart.PERMANENT:
-            raise ValueError(
-                f"child {self.id!r}: a permanent child never ends by itself, so it cannot be significant; "
-                "use Restart.TRANSIENT or Restart.TEMPORARY"
-            )
+            raise InvalidSpec(
+                "significant", self.significant,
+                f"False for child {self.id!r}, or Restart.TRANSIENT or TEMPORARY: a permanent child never ends by itself",
+            )  # fmt: skip
 
 
 @final
@@ -152,26 +213,62 @@ class SupFlags:
     """How a supervisor treats its children; the defaults are OTP's.
 
     Args:
-        strategy: Who shares the fate of a child that ended.
+        strategy: Who shares the fate of a child that ended; a ``Strategy`` or its name.
         intensity: How many restarts within *period* are allowed; one more, and the supervisor gives up. 0 allows none.
         period: The window, in seconds; a restart exactly this old still counts.
-        auto_shutdown: Whether the end of a significant child ends the supervisor.
+        auto_shutdown: Whether the end of significant children ends the supervisor; an ``AutoShutdown`` or its name.
 
     Raises:
-        ValueError: A number is out of range.
-        TypeError: An enumeration is given as something else.
+        InvalidSpec: A value is not what it may be.
+        TypeError: A key is unknown.
     """
 
     strategy: Strategy = attrs.field(
-        default=Strategy.ONE_FOR_ONE, validator=attrs.validators.instance_of(Strategy)
+        default=Strategy.ONE_FOR_ONE, converter=_member(Strategy), validator=_one_of(Strategy)
     )
-    intensity: int = attrs.field(default=1)
+    intensity: int = attrs.field(default=1, validator=_count)
     period: float = attrs.field(default=5.0, validator=_positive)
     auto_shutdown: AutoShutdown = attrs.field(
-        default=AutoShutdown.NEVER, validator=attrs.validators.instance_of(AutoShutdown)
+        default=AutoShutdown.NEVER, converter=_member(AutoShutdown), validator=_one_of(AutoShutdown)
     )
 
-    @intensity.validator
-    def _whole_and_not_negative(self, _: attrs.Attribute[int], value: object) -> None:
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise ValueError(f"intensity {value!r}: expected a whole number >= 0")
+
+def check_childspecs(
+    specs: Iterable[ChildSpec | Mapping[str, Any]], auto_shutdown: AutoShutdown | str | None = None
+) -> Sequence[ChildSpec]:
+    """Check *specs* as a supervisor would, without starting anything; OTP's ``check_childspecs/1`` and ``/2``.
+
+    Args:
+        specs: Each a ``ChildSpec``, or a mapping of its keys.
+        auto_shutdown: The flag they are meant for; None does not look whether significant children fit it.
+
+    Returns:
+        The specs, as ``ChildSpec``.
+
+    Raises:
+        InvalidSpec: One is not valid, two have one id, or one is significant under ``AutoShutdown.NEVER``.
+        TypeError: A key is unknown or missing.
+    """
+    checked = [spec if isinstance(spec, ChildSpec) else ChildSpec(**spec) for spec in specs]
+    flag = None if auto_shutdown is None else SupFlags(auto_shutdown=auto_shutdown).auto_shutdown
+    seen: set[str] = set()
+    for spec in checked:
+        if spec.id in seen:
+            raise InvalidSpec("id", spec.id, "an id that no other child has")
+        seen.add(spec.id)
+        if flag is not None:
+            check_together(spec, flag)
+    return checked
+
+
+def check_together(spec: ChildSpec, auto_shutdown: AutoShutdown) -> None:
+    """Refuse a significant child under ``AutoShutdown.NEVER``, where its significance would mean nothing (OTP's rule).
+
+    Raises:
+        InvalidSpec: It is one.
+    """
+    if spec.significant and auto_shutdown is AutoShutdown.NEVER:
+        raise InvalidSpec(
+            "auto_shutdown", auto_shutdown.value,
+            f"'any_significant' or 'all_significant', for child {spec.id!r} is significant",
+        )  # fmt: skip

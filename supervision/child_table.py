@@ -6,6 +6,7 @@ the number of siblings.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import final
 
@@ -24,8 +25,14 @@ class Child:
 
     spec: ChildSpec
     ref: Ref | None = None  #: None when it does not run: it was ignored, ended, or is being restarted
-    restarting: bool = False  #: whether a restart failed and is to be tried again
+    restarting: bool = (
+        False  #: whether its restart is still to come: one failed, or it waits (see ``Backoff``)
+    )
+    counted: bool = False  #: whether the restart that is to come has been counted already
+    ended: Ref | None = None  #: while ``restarting``: the incarnation that it replaces
     restarts: int = 0  #: successful restarts since the supervisor started
+    in_a_row: int = 0  #: restarts that came soon one after another; only counted for a ``Backoff``
+    last_end: float = -math.inf  #: when it last ended by itself, in seconds of the tree's clock
 
 
 @final
@@ -54,21 +61,24 @@ class ChildTable:
         return self._rows.get(id)
 
     def by_ref(self, ref: Ref) -> Child | None:
-        """Return the child whose present incarnation is *ref*; an older incarnation is nobody's."""
+        """Return the child whose present incarnation is *ref*, or whose restart is to replace it; else None."""
         id = self._ids.get(ref)
         return None if id is None else self._rows[id]
 
     def put(self, child: Child) -> None:
         """Add *child* at the end, or replace the row with its id in its place."""
-        old = self._rows.get(child.spec.id)
-        if old is not None and old.ref is not None:
-            self._ids.pop(old.ref, None)
+        self._forget_refs(self._rows.get(child.spec.id))
         self._rows[child.spec.id] = child
-        if child.ref is not None:
-            self._ids[child.ref] = child.spec.id
+        for ref in (child.ref, child.ended):
+            if ref is not None:
+                self._ids[ref] = child.spec.id
 
     def remove(self, id: str) -> None:
         """Forget the child with *id*; fine if there is none."""
-        child = self._rows.pop(id, None)
-        if child is not None and child.ref is not None:
-            self._ids.pop(child.ref, None)
+        self._forget_refs(self._rows.pop(id, None))
+
+    def _forget_refs(self, child: Child | None) -> None:
+        if child is not None:
+            for ref in (child.ref, child.ended):
+                if ref is not None:
+                    self._ids.pop(ref, None)

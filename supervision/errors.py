@@ -6,19 +6,29 @@ Exit reasons are values and live in ``exit_reason``; an error here may carry one
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from supervision.exit_reason import ExitReason
 
+if TYPE_CHECKING:
+    from supervision.ref import Ref
+
 __all__ = [
     "ActorExited",
+    "AlreadyPresent",
     "AlreadyRegistered",
+    "AlreadyStarted",
     "CallSelf",
     "CallTimeout",
+    "ChildActive",
     "ChildExists",
+    "ChildRestarting",
+    "ChildRunning",
+    "InvalidSpec",
     "MaxChildren",
     "NoProcess",
     "NoSuchChild",
+    "SimpleOneForOne",
     "StartError",
     "SupervisionError",
     "TreeNotRunning",
@@ -112,21 +122,85 @@ class AlreadyRegistered(SupervisionError):
 
 
 class ChildExists(SupervisionError):
-    """A child with this id is in the supervisor's table; ``running`` tells OTP's already_started from already_present."""
+    """A child with this id is in the supervisor's table already; the two below say which of the two it is."""
 
-    def __init__(self, id: str, running: bool) -> None:
-        super().__init__(id, running)
+    def __init__(self, id: str) -> None:
+        super().__init__(id)
         self.id = id
-        self.running = running
+
+
+class AlreadyStarted(ChildExists):
+    """The id is taken by a child that runs, as ``ref`` (OTP's ``{already_started, Pid}``)."""
+
+    def __init__(self, id: str, ref: Ref) -> None:
+        super().__init__(id)
+        self.args = (id, ref)
+        self.ref = ref
 
     def __str__(self) -> str:
-        remedy = (
-            "use that one, terminate_child() it first"
-            if self.running
-            else "restart_child() or delete_child() it"
+        return (
+            f"child {self.id!r} is already started, as {self.ref!r}; use that one, terminate_child() it first, or "
+            "choose another id"
         )
-        state = "already started" if self.running else "already present, not running"
-        return f"child {self.id!r} is {state}; {remedy}, or choose another id"
+
+
+class AlreadyPresent(ChildExists):
+    """The id is taken by a spec that was kept and does not run (OTP's ``already_present``)."""
+
+    def __str__(self) -> str:
+        return (
+            f"child {self.id!r} is already present, not running; restart_child() or delete_child() it, or choose "
+            "another id"
+        )
+
+
+class ChildActive(SupervisionError):
+    """The child is not at rest, so its spec can be neither started nor deleted; the two below say why."""
+
+    def __init__(self, id: str) -> None:
+        super().__init__(id)
+        self.id = id
+
+
+class ChildRunning(ChildActive):
+    """The child runs (OTP's ``running``)."""
+
+    def __str__(self) -> str:
+        return f"child {self.id!r} is running; terminate_child() it first"
+
+
+class ChildRestarting(ChildActive):
+    """The child's restart failed and is about to be tried again (OTP's ``restarting``)."""
+
+    def __str__(self) -> str:
+        return f"child {self.id!r} is being restarted; terminate_child() it first, which ends the attempts"
+
+
+class SimpleOneForOne(SupervisionError):
+    """A ``simple_one_for_one`` supervisor's children have no ids and no kept specs (OTP's ``simple_one_for_one``)."""
+
+    def __init__(self, id: str) -> None:
+        super().__init__(id)
+        self.id = id
+
+    def __str__(self) -> str:
+        return (
+            f"{self.id!r}: the children of a simple_one_for_one supervisor have no ids; name one by its ref, to "
+            "terminate_child(), or start_child() a new one"
+        )
+
+
+class InvalidSpec(SupervisionError, ValueError):
+    """A child spec or a supervisor flag is not what it may be; ``field`` and ``given`` say which."""
+
+    def __init__(self, field: str, given: Any, expected: str) -> None:
+        super().__init__(field, given, expected)
+        self.field = field
+        self.given = given
+        self.expected = expected
+
+    def __str__(self) -> str:
+        return f"{self.field} {self.given!r}: expected {self.expected}"
 
 
 class NoSuchChild(SupervisionError):

@@ -1,26 +1,41 @@
-"""How often is too often: OTP's restart window as a pure function.
+"""How often is too often: OTP's restart window as one small value.
 
 What follows when it is exceeded is in ``decisions``.
 """
 
 from __future__ import annotations
 
-__all__ = ["add_restart"]
+from collections import deque
+from typing import final
+
+__all__ = ["RestartWindow"]
 
 
-def add_restart(
-    restarts: tuple[float, ...], now: float, *, intensity: int, period: float
-) -> tuple[tuple[float, ...], bool]:
-    """Note a restart at *now* and say whether it was one too many.
+@final
+class RestartWindow:
+    """The moments of the restarts that still count, oldest first.
+
+    An object and not a frozen value: with an intensity of a million, copying the moments would make each restart cost
+    what a million cost. It holds at most ``intensity + 1`` of them.
 
     Args:
-        restarts: Moments of earlier restarts, oldest first, in seconds.
-        now: The present, on the same clock.
         intensity: How many restarts the window may hold.
-        period: Length of the window in seconds; a restart exactly this old still counts (OTP's ``add_restart/3``).
-
-    Returns:
-        The moments that still count, with this one, and whether they are more than *intensity*.
+        period: Length of the window in seconds; a restart exactly this old still counts (OTP's ``add_restart/3``, which
+            counts in whole seconds; here time is not rounded).
     """
-    kept = (*(moment for moment in restarts if now - moment <= period), now)
-    return kept, len(kept) > intensity
+
+    def __init__(self, intensity: int, period: float) -> None:
+        self.intensity = intensity
+        self.period = period
+        self._moments: deque[float] = deque()
+
+    def __len__(self) -> int:
+        return len(self._moments)
+
+    def add(self, now: float) -> bool:
+        """Note a restart at *now*, in seconds on one clock, and return whether it is allowed: not one too many."""
+        moments = self._moments
+        while moments and now - moments[0] > self.period:
+            moments.popleft()
+        moments.append(now)
+        return len(moments) <= self.intensity

@@ -20,7 +20,9 @@ def affected(strategy: Strategy, ids: Iterable[str], failed: str) -> Sequence[st
         failed: The child that ended.
     """
     match strategy:
-        case Strategy.ONE_FOR_ONE:
+        case Strategy.ONE_FOR_ONE | Strategy.SIMPLE_ONE_FOR_ONE:
             return (failed,)
+        case Strategy.ONE_FOR_ALL:
+            return tuple(ids)
         case Strategy.REST_FOR_ONE:
             return tuple(itertools.dropwhile(lambda each: each != failed, ids))
