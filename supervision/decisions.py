@@ -22,7 +22,7 @@ from supervision.child_spec import AutoShutdown, BrutalKill, ChildSpec, Restart,
 from supervision.child_table import Child, ChildTable
 from supervision.errors import ChildExists, NoSuchChild
 from supervision.events import ChildRestarted, ChildRestartFailed, Event, SupervisorGaveUp
-from supervision.exit_reason import SHUTDOWN, ExitReason, is_quiet, shutdown
+from supervision.exit_reason import SHUTDOWN, ExitReason, GaveUp, Shutdown, is_quiet, shutdown
 from supervision.intensity import add_restart
 from supervision.ref import Ref
 from supervision.strategy import affected
@@ -283,7 +283,8 @@ def _restart(state: SupState, child: Child, reason: ExitReason, now: float) -> S
     )
     if too_many:
         state.children.remove(id)
-        return [Report(SupervisorGaveUp(supervisor=state.name, child=id, reason=reason)), ExitSelf(SHUTDOWN)]
+        gave_up = Shutdown(because=GaveUp(state.name, id, reason))
+        return [Report(SupervisorGaveUp(supervisor=state.name, child=id, reason=reason)), ExitSelf(gave_up)]
     rows = [_known(state, each) for each in affected(flags.strategy, state.children.ids(), id)]
     for row in rows:
         # Its own retry is obsolete: it is started now, or again after a failure of one that it depends on.

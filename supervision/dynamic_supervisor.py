@@ -13,7 +13,6 @@ from supervision import decisions
 from supervision.actor import InitResult
 from supervision.child_spec import SupFlags
 from supervision.errors import MaxChildren
-from supervision.exit_reason import ExitReason
 from supervision.shutdown import stop_together
 from supervision.supervisor import Supervisor, is_start_request
 
@@ -40,10 +39,10 @@ class DynamicSupervisor(Supervisor):
         self._max_children = max_children
         return super().init(SupFlags(intensity=intensity, period=period))
 
-    def terminate(self, reason: ExitReason) -> None:
-        """Ask all children to stop at once, and wait for each by its own shutdown."""
+    def _stop_all(self) -> None:
+        # All are asked at once, and each is waited for by its own shutdown.
         stops = decisions.stop_all(self._state)
-        stop_together([(stop.ref, stop.shutdown) for stop in stops], self.ref)
+        stop_together([(stop.ref, stop.shutdown) for stop in stops], self.ref, self._farewell)
         for stop in stops:
             decisions.stopped(self._state, stop)
 

@@ -15,7 +15,7 @@ from supervision.actor import Actor, InitResult
 from supervision.child_spec import ChildSpec, ChildType, SupFlags
 from supervision.decisions import Command, ExitSelf, Report, RetryLater, Start
 from supervision.errors import StartError, SupervisionError
-from supervision.exit_reason import ExitReason, crashed
+from supervision.exit_reason import SHUTDOWN, ExitReason, Shutdown, crashed
 from supervision.messages import NOREPLY, Exit, Ignore, Stop
 from supervision.ref import Ref
 from supervision.requests import From
@@ -99,6 +99,8 @@ class Supervisor(Actor):
     def init(self, flags: SupFlags = SupFlags(), specs: Sequence[ChildSpec] = ()) -> InitResult:  # noqa: B008 frozen
         """Take in *specs* and start them; a failure stops those that run and fails this start."""
         self._state = decisions.SupState(self.ref.name, flags)
+        #: What children that are stopped are told: OTP's plain ``shutdown``, which knows of a giving up behind it.
+        self._farewell: ExitReason = SHUTDOWN
         stop = self._carry_out(decisions.begin(self._state, specs))
         if stop is not None:
             self.terminate(stop.reason)
@@ -122,7 +124,9 @@ class Supervisor(Actor):
 
     def terminate(self, reason: ExitReason) -> None:
         """Stop every child, in reverse start order, each by its own shutdown."""
-        self._carry_out(decisions.stop_all(self._state))
+        if isinstance(reason, Shutdown):
+            self._farewell = Shutdown(because=reason.because)
+        self._stop_all()
 
     def status(self) -> Mapping[str, object]:
         return {"strategy": self._state.flags.strategy.value}
@@ -130,6 +134,9 @@ class Supervisor(Actor):
     def child_name(self, id: str) -> str:
         """Return the full name of the child *id*."""
         return f"{self.ref.name}/{id}"
+
+    def _stop_all(self) -> None:
+        self._carry_out(decisions.stop_all(self._state))
 
     def _request(self, request: Any) -> Any:
         state = self._state
@@ -169,7 +176,7 @@ class Supervisor(Actor):
                     if error is not None:
                         todo = list(reversed(decisions.start_failed(self._state, command, error.reason)))
                 case decisions.Stop(_, ref, shutdown):
-                    stop_child(ref, shutdown, self.ref)
+                    stop_child(ref, shutdown, self.ref, self._farewell)
                     decisions.stopped(self._state, command)
                 case RetryLater(id):
                     self.ref.send(_RetryDue(id, cause or crashed("restart failed")))
