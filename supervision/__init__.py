@@ -4,6 +4,7 @@ It knows nothing of processes. The names below are what one needs from day to da
 """
 
 from supervision.actor import Actor
+from supervision.backoff import Backoff
 from supervision.child_spec import (
     BRUTAL_KILL,
     AutoShutdown,
@@ -12,6 +13,7 @@ from supervision.child_spec import (
     Restart,
     Strategy,
     SupFlags,
+    check_childspecs,
 )
 from supervision.clock import Clock, MonotonicClock, VirtualClock
 from supervision.dynamic_supervisor import DynamicSupervisor
@@ -20,7 +22,16 @@ from supervision.events import Event
 from supervision.exit_reason import KILLED, NORMAL, SHUTDOWN, ExitReason, crashed, shutdown
 from supervision.messages import IGNORE, NOREPLY, Continue, Down, Exit, Stop
 from supervision.ref import Ref
-from supervision.supervisor import Supervisor
+from supervision.supervisor import (
+    Supervisor,
+    count_children,
+    delete_child,
+    get_childspec,
+    restart_child,
+    start_child,
+    terminate_child,
+    which_children,
+)
 from supervision.tree import Tree
 
 __all__ = [
@@ -32,6 +43,7 @@ __all__ = [
     "SHUTDOWN",
     "Actor",
     "AutoShutdown",
+    "Backoff",
     "ChildSpec",
     "ChildType",
     "Clock",
@@ -51,6 +63,14 @@ __all__ = [
     "Supervisor",
     "Tree",
     "VirtualClock",
+    "check_childspecs",
+    "count_children",
     "crashed",
+    "delete_child",
+    "get_childspec",
+    "restart_child",
     "shutdown",
+    "start_child",
+    "terminate_child",
+    "which_children",
 ]

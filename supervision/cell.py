@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol, final
 
-from supervision.clock import open_gate
+from supervision.clock import Clock, open_gate
 from supervision.context import TreeContext
 from supervision.errors import CallSelf, CallTimeout, NoProcess
 from supervision.events import ActorStopped
@@ -150,15 +150,15 @@ class Cell:
         self.send(StopRequest(reason))
         return self.join(timeout)
 
-    def join(self, timeout: float) -> bool:
-        """Wait until the actor is down. Blocks for at most *timeout* seconds of the tree's clock."""
+    def join(self, timeout: float, clock: Clock | None = None) -> bool:
+        """Wait until the actor is down. Blocks for at most *timeout* seconds of *clock*, by default the tree's."""
         gate = threading.Lock()
         gate.acquire()
         with self._lock:
             if self._down:
                 return True
             self._waiting.append(gate)
-        if self.context.clock.acquire(gate, timeout):
+        if (clock or self.context.clock).acquire(gate, timeout):
             return True
         with self._lock:
             if not self._down:

@@ -111,8 +111,9 @@ class MonotonicClock:
                 return timer
             self._agenda.add(timer)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=f"{self._name}/timers", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name=f"{self._name}/timers", daemon=True)
+                thread.start()  # may fail, while the interpreter exits: then there is none for close() to join
+                self._thread = thread
             if self._agenda.next_deadline() == deadline:
                 self._changed.notify()
         return timer

@@ -51,7 +51,8 @@ class TreeContext:
     def settle(self, timeout: float) -> None:
         """Wait for abandoned threads that are on their way out. Blocks until one takes *timeout* real seconds."""
         for thread in list(self._unstopped.values()):
-            if thread is not threading.current_thread():
+            # One without a number never ran: no thread can be started any more while the interpreter exits.
+            if thread.ident is not None and thread is not threading.current_thread():
                 thread.join(timeout)
                 if thread.is_alive():
                     return

@@ -1,21 +1,21 @@
 """A supervisor whose children come and go: its differences from ``supervisor``, nothing else.
 
-It starts empty, is one_for_one, may have a limit, and stops all its children at the same time. Unlike Elixir's it
-keeps the children's ids: they are their names in the tree.
+It starts empty, is one_for_one, may have a limit, keeps nothing of a child that ended, and stops all its children at
+the same time. Unlike Elixir's it keeps the children's ids: they are their names in the tree.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, final
 
-from supervision import decisions
+import attrs
+
 from supervision.actor import InitResult
-from supervision.child_spec import SupFlags
-from supervision.errors import MaxChildren
-from supervision.exit_reason import ExitReason
-from supervision.shutdown import stop_together
-from supervision.supervisor import Supervisor, is_start_request
+from supervision.child_spec import ChildSpec, SupFlags
+from supervision.errors import InvalidSpec, MaxChildren
+from supervision.supervisor import Supervisor
 
 __all__ = ["DynamicSupervisor"]
 
@@ -25,29 +25,35 @@ class DynamicSupervisor(Supervisor):
     """Start children with ``start_child``; each lives and is restarted by its own spec.
 
     Args (of its ``init``):
-        intensity, period: As ``SupFlags``.
-        max_children: How many specs it holds at most; one more is refused. ``math.inf``: no limit, 0: none at all.
+        intensity, period: As ``SupFlags``; Elixir's allow 3 restarts in 5 s, these, as OTP's, 1.
+        max_children: How many children it has at most; one more is refused. ``math.inf``: no limit, 0: none at all.
+        extra_arguments: What stands before each child's own ``args``.
 
     Raises (its start fails with it):
-        ValueError: A number is out of range.
+        InvalidSpec: A number is out of range.
     """
 
-    def init(self, intensity: int = 1, period: float = 5.0, max_children: float = math.inf) -> InitResult:  # type: ignore[override]
+    forgets = True
+
+    def init(  # type: ignore[override]
+        self,
+        intensity: int = 1,
+        period: float = 5.0,
+        max_children: float = math.inf,
+        extra_arguments: Sequence[Any] = (),
+    ) -> InitResult:
         """Start with no children."""
         whole = isinstance(max_children, int) and not isinstance(max_children, bool)
         if not (whole and max_children >= 0) and max_children != math.inf:
-            raise ValueError(f"max_children {max_children!r}: expected a whole number >= 0 or math.inf")
+            raise InvalidSpec("max_children", max_children, "a whole number >= 0 or math.inf")
         self._max_children = max_children
+        self._extra_arguments = tuple(extra_arguments)
         return super().init(SupFlags(intensity=intensity, period=period))
 
-    def terminate(self, reason: ExitReason) -> None:
-        """Ask all children to stop at once, and wait for each by its own shutdown."""
-        stops = decisions.stop_all(self._state)
-        stop_together([(stop.ref, stop.shutdown) for stop in stops], self.ref)
-        for stop in stops:
-            decisions.stopped(self._state, stop)
-
-    def _request(self, request: Any) -> Any:
-        if is_start_request(request) and len(self._state.children) >= self._max_children:
+    def admit(self, spec: ChildSpec) -> ChildSpec:
+        """Refuse a child beyond the limit; put the extra arguments before its own."""
+        if len(self._state.children) >= self._max_children:
             raise MaxChildren(int(self._max_children))
-        return super()._request(request)
+        return (
+            attrs.evolve(spec, args=(*self._extra_arguments, *spec.args)) if self._extra_arguments else spec
+        )

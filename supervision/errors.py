@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from supervision.exit_reason import ExitReason
+from supervision.exit_reason import ExitReason, exception_behind
 
 if TYPE_CHECKING:
     from supervision.ref import Ref
@@ -31,6 +31,7 @@ __all__ = [
     "SimpleOneForOne",
     "StartError",
     "SupervisionError",
+    "TreeEnded",
     "TreeNotRunning",
 ]
 
@@ -229,7 +230,10 @@ class MaxChildren(SupervisionError):
 
 
 class TreeNotRunning(SupervisionError):
-    """The tree is not in a state for this; ``state`` says in which: "not started", "already started" or "ended"."""
+    """The tree is not in a state for this; ``state`` says in which.
+
+    "not started", "already started", "ending", "ended", or "that of process ..." in a forked copy of the process.
+    """
 
     def __init__(self, name: str, state: str) -> None:
         super().__init__(name, state)
@@ -243,3 +247,19 @@ class TreeNotRunning(SupervisionError):
             else "a tree lives once: use it as it is, or make a new Tree"
         )
         return f"tree {self.name!r} is {self.state}; {remedy}"
+
+
+class TreeEnded(TreeNotRunning):
+    """The tree has ended; ``reason`` says why, and ``__cause__`` is the exception that it goes back to, if one is."""
+
+    def __init__(self, name: str, reason: ExitReason) -> None:
+        super().__init__(name, "ended")
+        self.args = (name, reason)
+        self.reason = reason
+        self.__cause__ = exception_behind(reason)
+
+    def __str__(self) -> str:
+        return (
+            f"tree {self.name!r} has ended: {self.reason}. A tree lives once: mend the cause, if something failed, "
+            "and make a new Tree"
+        )

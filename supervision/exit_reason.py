@@ -16,11 +16,14 @@ __all__ = [
     "SHUTDOWN",
     "Crashed",
     "ExitReason",
+    "GaveUp",
     "Killed",
     "NoProc",
     "Normal",
     "Shutdown",
     "crashed",
+    "exception_behind",
+    "is_failure",
     "is_quiet",
     "shutdown",
 ]
@@ -41,9 +44,12 @@ class Shutdown:
     """The actor was asked to stop, or stopped itself in good order; OTP's ``shutdown`` and ``{shutdown, Detail}``."""
 
     detail: Any = None
+    #: Which supervisor's giving up was behind it, if one's was. OTP leaves that to its log: no part of the value.
+    because: GaveUp | None = attrs.field(default=None, eq=False, kw_only=True)
 
     def __str__(self) -> str:
-        return "shutdown" if self.detail is None else f"shutdown({self.detail})"
+        text = "shutdown" if self.detail is None else f"shutdown({self.detail})"
+        return text if self.because is None else f"{text}, because {self.because}"
 
 
 @final
@@ -79,6 +85,19 @@ class Crashed:
         return f"crashed({self.error})"
 
 
+@final
+@attrs.frozen
+class GaveUp:
+    """A supervisor would have had to restart its children too often."""
+
+    supervisor: str
+    child: str  #: the one that was to be restarted once more
+    reason: ExitReason  #: of that child's last end
+
+    def __str__(self) -> str:
+        return f"{self.supervisor!r} gave up: its child {self.child!r} ended once too often, at last with: {self.reason}"
+
+
 ExitReason = Normal | Shutdown | Killed | NoProc | Crashed
 
 NORMAL: Final = Normal()
@@ -100,3 +119,15 @@ def crashed(error: object) -> Crashed:
 def is_quiet(reason: ExitReason) -> bool:
     """Return whether *reason* is a proper end: exactly normal, shutdown and shutdown(detail) are (OTP's rule)."""
     return isinstance(reason, Normal | Shutdown)
+
+
+def is_failure(reason: ExitReason) -> bool:
+    """Return whether something failed: every end that is not quiet, and a quiet one that a giving up is behind."""
+    return not is_quiet(reason) or (isinstance(reason, Shutdown) and reason.because is not None)
+
+
+def exception_behind(reason: ExitReason) -> BaseException | None:
+    """Return the exception that *reason* goes back to, through however many supervisors that gave up, if there is one."""
+    while isinstance(reason, Shutdown) and reason.because is not None:
+        reason = reason.because.reason
+    return reason.error if isinstance(reason, Crashed) and isinstance(reason.error, BaseException) else None

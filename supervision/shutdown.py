@@ -16,7 +16,9 @@ from supervision.ref import Ref, cell_of
 __all__ = ["stop_child", "stop_together"]
 
 
-def stop_child(ref: Ref, shutdown: float | BrutalKill, supervisor: Ref) -> ExitReason:
+def stop_child(
+    ref: Ref, shutdown: float | BrutalKill, supervisor: Ref, reason: ExitReason = SHUTDOWN
+) -> ExitReason:
     """Stop one child and return its exit reason. Blocks for at most *shutdown* seconds.
 
     Args:
@@ -24,12 +26,13 @@ def stop_child(ref: Ref, shutdown: float | BrutalKill, supervisor: Ref) -> ExitR
         shutdown: Seconds between the request and the kill; 0 asks and does not wait, ``math.inf`` waits for ever.
             ``BRUTAL_KILL`` does not ask.
         supervisor: Who asks; a child that traps exits runs ``terminate`` when its own supervisor does.
+        reason: What it is told.
     """
-    return stop_together([(ref, shutdown)], supervisor)[0]
+    return stop_together([(ref, shutdown)], supervisor, reason)[0]
 
 
 def stop_together(
-    children: Sequence[tuple[Ref, float | BrutalKill]], supervisor: Ref
+    children: Sequence[tuple[Ref, float | BrutalKill]], supervisor: Ref, reason: ExitReason = SHUTDOWN
 ) -> Sequence[ExitReason]:
     """Ask all *children* at once and then wait for each; return their exit reasons. For dynamic children.
 
@@ -39,7 +42,7 @@ def stop_together(
         if isinstance(shutdown, BrutalKill):
             cell_of(ref).kill()
         else:
-            cell_of(ref).signal(supervisor, SHUTDOWN)
+            cell_of(ref).signal(supervisor, reason)
     if not children:
         return ()
     clock = cell_of(children[0][0]).context.clock

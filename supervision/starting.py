@@ -5,8 +5,9 @@ When children are started, and what a failure means, is in ``decisions``.
 
 from __future__ import annotations
 
+import inspect
 import threading
-from typing import Any, final
+from typing import Any, Final, final
 
 from supervision import _pykka
 from supervision.actor import Actor
@@ -21,6 +22,11 @@ from supervision.messages import IGNORE, Ignore
 from supervision.ref import Ref, cell_of
 
 __all__ = ["start_child"]
+
+_INIT_HINT: Final = (
+    "{0}.__init__ cannot be used as it is ({1}): an Actor is made without arguments. Name the method init instead, "
+    "def init(self, ...): it is given the args and kwargs of the ChildSpec, and runs in the actor's own thread"
+)
 
 
 def start_child(spec: ChildSpec, context: TreeContext, name: str, parent: Ref | None) -> Ref | Ignore:
@@ -52,6 +58,8 @@ def start_child(spec: ChildSpec, context: TreeContext, name: str, parent: Ref | 
         _launch(spec, cell, inbox, answer)
     except BaseException as error:
         _forget(cell)
+        if parent is None and not isinstance(error, Exception):
+            raise  # Ctrl-C in the thread of whoever starts the tree is no failure of the tree's
         raise StartError(name, crashed(error)) from error
     try:
         outcome = answer.wait(context.clock, spec.start_timeout)
@@ -82,12 +90,26 @@ def _launch(spec: ChildSpec, cell: Cell, inbox: _pykka.Inbox, answer: _Answer) -
         plain: Any = start
         _pykka.supervised(plain, inbox)(*spec.args, **spec.kwargs).attach(cell, answer.of_hook(cell))
     elif isinstance(start, type) and issubclass(start, Actor):
-        actor = start()
+        actor = _made(start)
         actor.actor_inbox = inbox
         actor.actor_ref.actor_inbox = inbox  # pykka's reference keeps its own pointer to the mailbox
         actor.attach(cell, spec.args, spec.kwargs, answer.give)
     else:
         raise TypeError(f"start {start!r}: expected an Actor class or a pykka.ThreadingActor class")
+
+
+def _made(start: type[Actor]) -> Actor:
+    try:
+        actor = start()
+    except TypeError as error:
+        try:
+            inspect.signature(start).bind()
+        except TypeError:
+            raise TypeError(_INIT_HINT.format(start.__qualname__, error)) from error
+        raise  # its own, from within
+    if not hasattr(actor, "actor_ref"):
+        raise TypeError(_INIT_HINT.format(start.__qualname__, "it does not call super().__init__()"))
+    return actor
 
 
 def _forget(cell: Cell) -> None:

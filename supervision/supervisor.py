@@ -5,29 +5,34 @@ No rule is here. The functions at the end are what others call; they have OTP's 
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import attrs
 
-from supervision import decisions
+from supervision import administration, decisions
 from supervision.actor import Actor, InitResult
+from supervision.administration import ChildCounts
 from supervision.child_spec import ChildSpec, ChildType, SupFlags
-from supervision.decisions import Command, ExitSelf, Report, RetryLater, Start
+from supervision.commands import Command, ExitSelf, Report, RetryLater, Start
+from supervision.commands import Stop as StopChild
 from supervision.errors import StartError, SupervisionError
-from supervision.exit_reason import ExitReason, crashed
+from supervision.exit_reason import SHUTDOWN, ExitReason, Shutdown, crashed
 from supervision.messages import NOREPLY, Exit, Ignore, Stop
 from supervision.ref import Ref
 from supervision.requests import From
-from supervision.shutdown import stop_child
+from supervision.shutdown import stop_child, stop_together
 from supervision.starting import start_child as start_actor
+from supervision.sup_state import SupState
 
 __all__ = [
+    "ChildCounts",
     "ChildInfo",
     "Supervisor",
     "count_children",
     "delete_child",
-    "is_start_request",
+    "get_childspec",
     "restart_child",
     "start_child",
     "terminate_child",
@@ -53,13 +58,13 @@ class ChildInfo:
 @final
 @attrs.frozen
 class _StartChild:
-    spec: ChildSpec
+    what: ChildSpec | Sequence[Any]
 
 
 @final
 @attrs.frozen
 class _TerminateChild:
-    id: str
+    which: str | Ref
 
 
 @final
@@ -76,7 +81,19 @@ class _DeleteChild:
 
 @final
 @attrs.frozen
+class _GetChildSpec:
+    which: str | Ref
+
+
+@final
+@attrs.frozen
 class _WhichChildren:
+    pass
+
+
+@final
+@attrs.frozen
+class _CountChildren:
     pass
 
 
@@ -95,10 +112,14 @@ class Supervisor(Actor):
     """
 
     trap_exit = True
+    #: Whether nothing is kept of a child that ended, and all are stopped at once: a dynamic supervisor's way.
+    forgets: ClassVar[bool] = False
 
     def init(self, flags: SupFlags = SupFlags(), specs: Sequence[ChildSpec] = ()) -> InitResult:  # noqa: B008 frozen
         """Take in *specs* and start them; a failure stops those that run and fails this start."""
-        self._state = decisions.SupState(self.ref.name, flags)
+        self._state = SupState(self.ref.name, flags, random.random, self.forgets)
+        #: What children that are stopped are told: OTP's plain ``shutdown``, which knows of a giving up behind it.
+        self._farewell: ExitReason = SHUTDOWN
         stop = self._carry_out(decisions.begin(self._state, specs))
         if stop is not None:
             self.terminate(stop.reason)
@@ -122,26 +143,49 @@ class Supervisor(Actor):
 
     def terminate(self, reason: ExitReason) -> None:
         """Stop every child, in reverse start order, each by its own shutdown."""
-        self._carry_out(decisions.stop_all(self._state))
+        if isinstance(reason, Shutdown):
+            self._farewell = Shutdown(because=reason.because)
+        self._stop_all()
 
     def status(self) -> Mapping[str, object]:
         return {"strategy": self._state.flags.strategy.value}
+
+    def admit(self, spec: ChildSpec) -> ChildSpec:
+        """Return *spec* as it is to be started; a subclass may refuse it by raising a ``SupervisionError``."""
+        return spec
 
     def child_name(self, id: str) -> str:
         """Return the full name of the child *id*."""
         return f"{self.ref.name}/{id}"
 
+    def _stop_all(self) -> None:
+        stops = decisions.stop_all(self._state)
+        if not self._state.is_dynamic():
+            self._carry_out(stops)
+            return
+        # All are asked at once, and each is waited for by its own shutdown.
+        stop_together([(stop.ref, stop.shutdown) for stop in stops], self.ref, self._farewell)
+        for stop in stops:
+            decisions.stopped(self._state, stop)
+
     def _request(self, request: Any) -> Any:
         state = self._state
         match request:
-            case _StartChild(spec):
-                return self._start_for_caller(decisions.add(state, spec))
+            case _StartChild(ChildSpec() as spec):
+                return self._start_for_caller(administration.add(state, self.admit(spec)))
+            case _StartChild(args):
+                return self._start_for_caller(administration.add_dynamic(state, args))
             case _RestartChild(id):
-                return self._start_for_caller(decisions.restart_one(state, id))
-            case _TerminateChild(id):
-                return self._carry_out(decisions.stop_one(state, id))
+                return self._start_for_caller(administration.restart_one(state, id))
+            case _TerminateChild(which):
+                dead = isinstance(which, Ref) and not which.is_alive()
+                return self._carry_out(administration.stop_one(state, which, dead=dead))
             case _DeleteChild(id):
-                return self._carry_out(decisions.delete(state, id))
+                return self._carry_out(administration.delete(state, id))
+            case _GetChildSpec(which):
+                return administration.spec_of(state, which)
+            case _CountChildren():
+                return administration.count(state, Ref.is_alive)
             case _WhichChildren():
                 return tuple(
                     ChildInfo(row.spec.id, row.ref, row.spec.type, row.restarting, row.restarts)
@@ -168,11 +212,15 @@ class Supervisor(Actor):
                     _, error = self._start(command)
                     if error is not None:
                         todo = list(reversed(decisions.start_failed(self._state, command, error.reason)))
-                case decisions.Stop(_, ref, shutdown):
-                    stop_child(ref, shutdown, self.ref)
+                case StopChild(_, ref, shutdown):
+                    stop_child(ref, shutdown, self.ref, self._farewell)
                     decisions.stopped(self._state, command)
-                case RetryLater(id):
-                    self.ref.send(_RetryDue(id, cause or crashed("restart failed")))
+                case RetryLater(id, delay):
+                    due = _RetryDue(id, cause or crashed("restart failed"))
+                    if delay > 0:
+                        self.send_after(delay, due)
+                    else:
+                        self.ref.send(due)
                 case Report(event):
                     if self.context.events.active:
                         self.context.events.emit(event)
@@ -192,16 +240,20 @@ class Supervisor(Actor):
         return ref, None
 
 
-def is_start_request(request: object) -> bool:
-    """Return whether *request* asks for one more child; for the dynamic supervisor's limit."""
-    return isinstance(request, _StartChild)
-
-
-def start_child(supervisor: Ref, spec: ChildSpec, *, timeout: float = _PATIENCE) -> Ref | None:
+def start_child(
+    supervisor: Ref, spec: ChildSpec | Sequence[Any], *, timeout: float = _PATIENCE
+) -> Ref | None:
     """Start one more child, after the others; returns its handle, or None if its ``init`` answered ``IGNORE``.
 
+    Args:
+        supervisor: Whose child it is to be.
+        spec: What to start; for a ``simple_one_for_one``: the arguments that go behind its template's.
+        timeout: Seconds to wait; then it is unknown whether the child started.
+
     Raises:
-        ChildExists: Its id is taken.
+        AlreadyStarted, AlreadyPresent: Its id is taken; the first has its ``ref``.
+        InvalidSpec: It does not fit to the supervisor's flags.
+        MaxChildren: The dynamic supervisor is full.
         StartError: It did not start; its spec was not kept.
         NoProcess, CallTimeout, ActorExited: As ``Ref.call``.
     """
@@ -209,14 +261,21 @@ def start_child(supervisor: Ref, spec: ChildSpec, *, timeout: float = _PATIENCE)
     return ref
 
 
-def terminate_child(supervisor: Ref, id: str, *, timeout: float = _PATIENCE) -> None:
-    """Stop the child *id* by its shutdown and keep its spec (a temporary one's is forgotten).
+def terminate_child(supervisor: Ref, which: str | Ref, *, timeout: float = _PATIENCE) -> None:
+    """Stop a child by its shutdown and keep its spec (a temporary or dynamic one's is forgotten).
+
+    Args:
+        supervisor: Whose child it is.
+        which: Its id; for a dynamic supervisor also, and for a ``simple_one_for_one`` only, its handle. One that has
+            ended is fine there.
+        timeout: Seconds to wait; then it is still being stopped.
 
     Raises:
-        NoSuchChild: There is none with this id.
+        NoSuchChild: It is none of this supervisor's.
+        SimpleOneForOne: An id was given to a ``simple_one_for_one``.
         NoProcess, CallTimeout, ActorExited: As ``Ref.call``.
     """
-    supervisor.call(_TerminateChild(id), timeout=timeout)
+    supervisor.call(_TerminateChild(which), timeout=timeout)
 
 
 def restart_child(supervisor: Ref, id: str, *, timeout: float = _PATIENCE) -> Ref | None:
@@ -224,7 +283,8 @@ def restart_child(supervisor: Ref, id: str, *, timeout: float = _PATIENCE) -> Re
 
     Raises:
         NoSuchChild: There is none with this id.
-        ChildExists: It runs, or is being restarted.
+        ChildRunning, ChildRestarting: It is not at rest.
+        SimpleOneForOne: Children have no ids here.
         StartError: It did not start; its spec is kept.
         NoProcess, CallTimeout, ActorExited: As ``Ref.call``.
     """
@@ -237,7 +297,8 @@ def delete_child(supervisor: Ref, id: str, *, timeout: float = _PATIENCE) -> Non
 
     Raises:
         NoSuchChild: There is none with this id.
-        ChildExists: It still runs; terminate it first.
+        ChildRunning, ChildRestarting: It is not at rest; terminate it first.
+        SimpleOneForOne: Children have no ids here.
         NoProcess, CallTimeout, ActorExited: As ``Ref.call``.
     """
     supervisor.call(_DeleteChild(id), timeout=timeout)
@@ -253,16 +314,22 @@ def which_children(supervisor: Ref, *, timeout: float = 5.0) -> tuple[ChildInfo,
     return rows
 
 
-def count_children(supervisor: Ref, *, timeout: float = 5.0) -> Mapping[str, int]:
-    """Return OTP's four counts: ``specs``, ``active``, ``supervisors`` and ``workers``.
+def count_children(supervisor: Ref, *, timeout: float = 5.0) -> ChildCounts:
+    """Return OTP's four counts; of a ``simple_one_for_one``, ``specs`` is always 1.
 
     Raises:
         NoProcess, CallTimeout, ActorExited: As ``Ref.call``.
     """
-    rows = which_children(supervisor, timeout=timeout)
-    return {
-        "specs": len(rows),
-        "active": sum(row.ref is not None and row.ref.is_alive() for row in rows),
-        "supervisors": sum(row.type is ChildType.SUPERVISOR for row in rows),
-        "workers": sum(row.type is ChildType.WORKER for row in rows),
-    }
+    counts: ChildCounts = supervisor.call(_CountChildren(), timeout=timeout)
+    return counts
+
+
+def get_childspec(supervisor: Ref, which: str | Ref, *, timeout: float = 5.0) -> ChildSpec:
+    """Return the spec of a child, by its id or its handle; the template, if it was made from one.
+
+    Raises:
+        NoSuchChild: It is none of this supervisor's.
+        NoProcess, CallTimeout, ActorExited: As ``Ref.call``.
+    """
+    spec: ChildSpec = supervisor.call(_GetChildSpec(which), timeout=timeout)
+    return spec

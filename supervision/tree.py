@@ -1,23 +1,33 @@
 """A whole supervision tree in a service: start it, look at it, stop it inside one deadline.
 
-It installs no signal handler and no exit hook. What the tree looks like as text is in ``tree_view``.
+It installs no signal handler. How it ends, also when nobody stops it, is in ``ending``; what it looks like as text,
+in ``tree_view``.
 """
 
 from __future__ import annotations
 
 import math
+import os
 import threading
 from collections.abc import Iterable
 from types import TracebackType
 from typing import final
 
-from supervision.child_spec import AutoShutdown, ChildSpec, ChildType, Strategy, SupFlags
+from supervision.child_spec import (
+    AutoShutdown,
+    ChildSpec,
+    ChildType,
+    Strategy,
+    SupFlags,
+    check_childspecs,
+)
 from supervision.clock import Clock, MonotonicClock
 from supervision.context import TreeContext
-from supervision.errors import TreeNotRunning
-from supervision.exit_reason import SHUTDOWN, ExitReason
+from supervision.ending import ExitHook, end_root
+from supervision.errors import ActorExited, NoProcess, TreeEnded, TreeNotRunning
+from supervision.exit_reason import ExitReason, Killed, is_failure
 from supervision.messages import Ignore
-from supervision.ref import Ref, cell_of
+from supervision.ref import Ref
 from supervision.registry import Registry
 from supervision.sinks import EventBus
 from supervision.starting import start_child as start_actor
@@ -35,6 +45,10 @@ _LEAVING = 0.1
 class Tree:
     """The root supervisor and what its actors share: registry, clock, events. Nothing of it is global.
 
+    As a context manager it raises ``TreeEnded`` at the end of a block that went well, if it had failed meanwhile. One
+    that is not stopped is stopped when the interpreter exits, within 5 real seconds. In a forked copy of the process
+    it is nothing: ``stop`` and the exit leave it alone there.
+
     Args:
         name: The root's name; the first part of every actor's.
         children: What the root starts, in order.
@@ -42,7 +56,7 @@ class Tree:
         clock: Where the tree's time comes from; by default real time, whose thread ends with the tree.
 
     Raises:
-        ValueError, TypeError: A flag is out of range.
+        InvalidSpec: A flag is out of range, or the children do not fit together.
     """
 
     def __init__(
@@ -60,14 +74,16 @@ class Tree:
         self._spec = ChildSpec(
             id=name.replace("/", "|") or "tree",
             start=Supervisor,
-            args=(flags, tuple(children)),
+            args=(flags, check_childspecs(children, auto_shutdown)),
             type=ChildType.SUPERVISOR,
         )
         self.context = TreeContext(name, MonotonicClock(name) if clock is None else clock)
         self._owns_clock = clock is None
+        self._owner: int | None = None  #: the process that started it, from when it begins to
         self._starting = threading.Lock()  #: held while the tree starts; guards what follows
         self._root: Ref | None = None
         self._ended = False  #: whether it has been stopped, or its start failed: it will not start any more
+        self._at_exit: ExitHook | None = None
 
     @property
     def name(self) -> str:
@@ -107,9 +123,12 @@ class Tree:
             StartError: A child did not start; those before it were stopped again.
             TreeNotRunning: It was started before, also if that failed; a tree lives once.
         """
+        self._refuse_copy()
         with self._starting:
             if self._root is not None or self._ended:
                 raise TreeNotRunning(self.name, "ended" if self._ended else "already started")
+            self._owner = os.getpid()
+            self._at_exit = ExitHook(self.context, self.name)
             try:
                 outcome = start_actor(self._spec, self.context, self.name, None)
             except BaseException:
@@ -127,30 +146,21 @@ class Tree:
                 ``math.inf`` waits for ever. A start that is under way in another thread gets as many real seconds.
 
         Returns:
-            Whether everything ended in time.
+            Whether everything ended in time. True in a forked copy of the process, where nothing is done.
         """
+        if self._is_copy():
+            return True  # before any lock: it may have been held by a thread that is not here
         if not self._starting.acquire(timeout=min(max(0.0, timeout), threading.TIMEOUT_MAX)):
             return False
         root = self._root
         self._starting.release()
         if root is None:
             return True
-        cell = cell_of(root)
-        # The root has no supervisor above it: it is its own, so that it runs terminate.
-        cell.parent = root
-        cell.signal(root, SHUTDOWN)
-        ended = cell.join(timeout)
-        if not ended:
-            cell.kill()
-            # Each of the others hears of the root's end and still runs its own terminate, which may have to bury
-            # a process: so they are not killed as well, but named until their threads have ended.
-            for name in self.registry.names():
-                late = self.registry.whereis(name)
-                thread = None if late is None else cell_of(late).thread
-                if late is not None and thread is not None:
-                    self.context.abandoned(late, thread)
+        ended = end_root(self.context, root, timeout, self.clock)
         self._end()
         self.context.settle(_LEAVING)
+        if self._at_exit is not None:
+            self._at_exit.cancel()
         return ended and not self.unstopped()
 
     def wait(self, timeout: float = math.inf) -> ExitReason | None:
@@ -170,8 +180,23 @@ class Tree:
         return self.context.unstopped()
 
     def start_child(self, spec: ChildSpec) -> Ref | None:
-        """Add a child to the root; see ``supervisor.start_child``."""
-        return add_child(self.root, spec)
+        """Add a child to the root; see ``supervisor.start_child``.
+
+        Raises:
+            TreeNotRunning: Before ``start``, while it ends, or in a forked copy of the process.
+            TreeEnded: It has ended; the error says why.
+            ChildExists, StartError, CallTimeout: As there.
+        """
+        self._refuse_copy()
+        root = self.root
+        try:
+            return add_child(root, spec)
+        except (NoProcess, ActorExited) as error:
+            reason = None if root.is_alive() else root.join(timeout=0)
+            if reason is None:
+                raise TreeNotRunning(self.name, "ending") from error
+            ended = TreeEnded(self.name, reason)
+            raise ended from ended.__cause__
 
     def snapshot(self, timeout: float = 1.0) -> TreeNode:
         """Return the tree as it is now. Asks every actor; one that gives no answer in *timeout* s is shown as busy."""
@@ -185,6 +210,15 @@ class Tree:
         """Return the tree as nested dicts, ready for JSON."""
         return self.snapshot().as_dict()
 
+    def _is_copy(self) -> bool:
+        return self._owner is not None and self._owner != os.getpid()
+
+    def _refuse_copy(self) -> None:
+        if self._is_copy():
+            raise TreeNotRunning(
+                self.name, f"that of process {self._owner}, and this one is a forked copy of it"
+            )
+
     def _end(self) -> None:
         self._ended = True
         if self._owns_clock:
@@ -196,4 +230,14 @@ class Tree:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._is_copy():
+            return
+        by_itself = not (self._ended or self.is_running())
         self.stop()
+        reason = self.wait(0)
+        if reason is None or not is_failure(reason) or (isinstance(reason, Killed) and not by_itself):
+            return
+        ended = TreeEnded(self.name, reason)
+        if error is None:
+            raise ended
+        error.add_note(str(ended))

@@ -75,9 +75,9 @@ def snapshot(ref: Ref, type: ChildType, timeout: float, *, restarts: int = 0) ->
         status = ref.call(GetStatus(), timeout=timeout)
         rows = which_children(ref, timeout=timeout) if type is ChildType.SUPERVISOR else ()
     except SupervisionError as error:
-        return TreeNode(
-            id, type, ref.incarnation, restarts, {"state": f"no answer ({error.__class__.__name__})"}
-        )
+        end = None if ref.is_alive() else ref.join(timeout=0)
+        state = f"no answer ({error.__class__.__name__})" if end is None else f"ended: {end}"
+        return TreeNode(id, type, ref.incarnation, restarts, {"state": state})
     children = tuple(
         TreeNode(row.id, row.type, None, row.restarts, {})
         if row.ref is None

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import pykka
 import pytest
 from scripted import Boom, Gate, Journal, Probe, TrappingProbe, boom, crash, do, joined, spec
 
@@ -33,9 +34,11 @@ from supervision import (
     shutdown,
 )
 from supervision.errors import ActorExited, CallSelf, CallTimeout, ChildExists, NoProcess, StartError
+from supervision.events import ActorStopped
 from supervision.exit_reason import NOPROC, Crashed
 from supervision.ref import cell_of
 from supervision.requests import From
+from supervision.starting import start_child
 from supervision.supervisor import terminate_child, which_children
 
 Starter = Callable[..., Ref]
@@ -532,6 +535,38 @@ def test_what_cannot_be_started_is_a_start_error(tree: Tree) -> None:
     assert tree.registry.names() == (tree.name,)
 
 
+class NeedsArguments(Actor):
+    def __init__(self, size: int) -> None:
+        super().__init__()
+
+
+class ForgetsPykka(Actor):
+    def __init__(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("kind", [NeedsArguments, ForgetsPykka])
+def test_an_actor_with_a_constructor_of_its_own_is_told_of_init(tree: Tree, kind: type[Actor]) -> None:
+    """Whoever writes ``__init__(self, size)``, or one that hides pykka's, is told the name of what is meant."""
+    with pytest.raises(
+        StartError, match=rf"{kind.__name__}.__init__ .* Name the method init instead"
+    ) as raised:
+        tree.start_child(spec("a", kind, 3))
+
+    assert isinstance(raised.value.reason.error, TypeError)
+
+
+def test_a_type_error_inside_a_constructor_is_told_as_it_is(tree: Tree) -> None:
+    """The twin: what takes no arguments and fails by itself is not about ``init``."""
+
+    class Failing(Actor):
+        def __init__(self) -> None:
+            raise TypeError("no such colour")
+
+    with pytest.raises(StartError, match=r"crashed\(TypeError: no such colour\)"):
+        tree.start_child(spec("a", Failing))
+
+
 def test_a_taken_name_fails_the_start(tree: Tree) -> None:
     """The error says who has it."""
     tree.registry.register(f"{tree.name}/a", Ref("elsewhere", 77))
@@ -924,3 +959,73 @@ class Broken(Actor):
 
     def handle_call(self, request: object, from_: From) -> object:
         return 1 / 0
+
+
+# What a mutation showed unguarded
+
+
+class PlainFailing(pykka.ThreadingActor):
+    def on_start(self) -> None:
+        raise Boom
+
+
+@pytest.mark.parametrize(
+    "child", [spec("a", Probe, None, boom), spec("a", PlainFailing)], ids=["ours", "plain"]
+)
+def test_a_failed_start_is_told_once(tree: Tree, start: Starter, events: Journal, child: ChildSpec) -> None:
+    """By the starter's error: its parent gets no exit signal for it as well, and no event says that it ended."""
+    journal = Journal()
+    parent = start("parent", TrappingProbe, journal)
+    events_before = events.notes
+
+    with pytest.raises(StartError):
+        start_child(child, tree.context, f"{parent.name}/a", parent)
+    do(parent)
+
+    assert journal.notes == []
+    assert events.notes == events_before
+
+
+def test_a_child_that_ends_after_its_start_is_told_to_its_parent(
+    tree: Tree, start: Starter, events: Journal
+) -> None:
+    """The twin: one signal, one event."""
+    journal = Journal()
+    parent = start("parent", TrappingProbe, journal)
+
+    child = start_child(spec("a"), tree.context, f"{parent.name}/a", parent)
+    assert isinstance(child, Ref)
+    crash(child)
+    do(parent)
+
+    assert [note.ref for note in journal.of(Exit)] == [child]
+    assert [note.actor for note in events.of(ActorStopped)] == [child.name]
+
+
+def test_two_that_link_each_other_at_once_do_not_wait_for_each_other(start: Starter) -> None:
+    """Whoever links whom, the two locks are taken in one order: else each could hold the lock that the other wants."""
+    taken = Journal()
+
+    class Noting:
+        """A cell's lock that notes when it is taken."""
+
+        def __init__(self, name: str, lock: Any) -> None:
+            self.name, self.lock = name, lock
+
+        def __enter__(self) -> None:
+            self.lock.acquire()
+            taken(self.name)
+
+        def __exit__(self, *_: object) -> None:
+            self.lock.release()
+
+    a, b = cell_of(start("a")), cell_of(start("b"))
+    for cell in (a, b):
+        vars(cell)["_lock"] = Noting(cell.ref.name, cell._lock)
+
+    a.link(b)
+    b.link(a)
+
+    first, second, third, fourth = taken.notes
+    assert {first, second} == {a.ref.name, b.ref.name}
+    assert (third, fourth) == (first, second)

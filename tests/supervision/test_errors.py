@@ -27,6 +27,8 @@ EXAMPLES: list[tuple[SupervisionError, str]] = [
     (errors.TreeNotRunning("t", "not started"), "call start()"),
     (errors.TreeNotRunning("t", "already started"), "make a new Tree"),
     (errors.TreeNotRunning("t", "ended"), "make a new Tree"),
+    (errors.TreeNotRunning("t", "ending"), "make a new Tree"),
+    (errors.TreeEnded("t", shutdown("x")), "make a new Tree"),
     (IllegalTransition("a door", "shut", "pull", ("push",)), "it can take push"),
 ]
 

@@ -12,8 +12,11 @@ from supervision.exit_reason import (
     NORMAL,
     SHUTDOWN,
     ExitReason,
+    GaveUp,
     Shutdown,
     crashed,
+    exception_behind,
+    is_failure,
     is_quiet,
     shutdown,
 )
@@ -63,3 +66,41 @@ def test_reasons_are_compared_by_value_also_after_pickling() -> None:
         assert pickle.loads(pickle.dumps(reason)) == reason
     assert shutdown("a") != shutdown("b")
     assert Shutdown() == SHUTDOWN
+
+
+def gave_up(reason: ExitReason, *supervisors: str) -> ExitReason:
+    """Return the reason of the last of *supervisors*, each the only child of the next, whose first child had *reason*."""
+    for supervisor in supervisors:
+        reason = Shutdown(because=GaveUp(supervisor, "x", reason))
+    return reason
+
+
+def test_a_giving_up_is_otps_plain_shutdown_and_tells_what_was_behind_it() -> None:
+    """As a value it is ``shutdown``, quiet, also as a key; its text goes down to the failure, through every supervisor."""
+    reason = gave_up(crashed(ValueError("no disk")), "t/inner", "t")
+
+    assert reason == SHUTDOWN
+    assert hash(reason) == hash(SHUTDOWN)
+    assert is_quiet(reason)
+    assert str(reason) == (
+        "shutdown, because 't' gave up: its child 'x' ended once too often, at last with: "
+        "shutdown, because 't/inner' gave up: its child 'x' ended once too often, at last with: "
+        "crashed(ValueError: no disk)"
+    )
+
+
+def test_what_failed_is_told_from_what_was_done() -> None:
+    """A giving up is a failure though it is quiet, whatever its child ended with; the exception behind it is found."""
+    error = ValueError("x")
+    failures = (
+        KILLED,
+        NOPROC,
+        crashed("x"),
+        crashed(error),
+        gave_up(NORMAL, "t"),
+        gave_up(crashed(error), "a", "t"),
+    )
+
+    assert all(is_failure(reason) for reason in failures)
+    assert not any(is_failure(reason) for reason in (NORMAL, SHUTDOWN, shutdown("x")))
+    assert [exception_behind(reason) for reason in failures] == [None, None, None, error, None, error]
