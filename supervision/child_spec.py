@@ -79,16 +79,32 @@ class BrutalKill(enum.Enum):
 BRUTAL_KILL: Final = BrutalKill.BRUTAL_KILL
 
 
-def _member(kind: type[E]) -> Callable[[E | str], E]:
-    """Return a converter that takes a member of *kind* or its OTP name; the validator refuses the rest."""
+def _member(kind: type[E], given: E | str) -> E:
+    """Take a member of *kind* or its OTP name; what is neither is left for the validator to refuse."""
+    try:
+        return kind(given)
+    except ValueError:
+        return given  # type: ignore[return-value]
 
-    def convert(given: E | str) -> E:
-        try:
-            return kind(given)
-        except ValueError:
-            return given  # type: ignore[return-value]
 
-    return convert
+def _restart(given: Restart | str) -> Restart:
+    return _member(Restart, given)
+
+
+def _type(given: ChildType | str) -> ChildType:
+    return _member(ChildType, given)
+
+
+def _strategy(given: Strategy | str) -> Strategy:
+    return _member(Strategy, given)
+
+
+def _auto_shutdown(given: AutoShutdown | str) -> AutoShutdown:
+    return _member(AutoShutdown, given)
+
+
+def _seconds_or_brutal(given: float | BrutalKill | str) -> float | BrutalKill:
+    return BRUTAL_KILL if given == "brutal_kill" else given  # type: ignore[return-value]
 
 
 def _one_of(kind: type[E]) -> Callable[[object, attrs.Attribute[E], object], None]:
@@ -173,16 +189,10 @@ class ChildSpec:
     start: Callable[..., Any] = attrs.field(validator=_callable)
     args: tuple[Any, ...] = attrs.field(default=(), converter=_as_tuple)
     kwargs: Mapping[str, Any] = attrs.field(factory=dict, converter=_frozen)
-    restart: Restart = attrs.field(
-        default=Restart.PERMANENT, converter=_member(Restart), validator=_one_of(Restart)
-    )
+    restart: Restart = attrs.field(default=Restart.PERMANENT, converter=_restart, validator=_one_of(Restart))
     significant: bool = attrs.field(default=False, validator=_boolean)
-    type: ChildType = attrs.field(
-        default=ChildType.WORKER, converter=_member(ChildType), validator=_one_of(ChildType)
-    )
-    shutdown: float | BrutalKill = attrs.field(
-        converter=lambda given: BRUTAL_KILL if given == "brutal_kill" else given, validator=_shutdown
-    )
+    type: ChildType = attrs.field(default=ChildType.WORKER, converter=_type, validator=_one_of(ChildType))
+    shutdown: float | BrutalKill = attrs.field(converter=_seconds_or_brutal, validator=_shutdown)
     start_timeout: float = attrs.field(validator=_positive)
     backoff: Backoff | None = attrs.field(default=None)
 
@@ -224,12 +234,12 @@ class SupFlags:
     """
 
     strategy: Strategy = attrs.field(
-        default=Strategy.ONE_FOR_ONE, converter=_member(Strategy), validator=_one_of(Strategy)
+        default=Strategy.ONE_FOR_ONE, converter=_strategy, validator=_one_of(Strategy)
     )
     intensity: int = attrs.field(default=1, validator=_count)
     period: float = attrs.field(default=5.0, validator=_positive)
     auto_shutdown: AutoShutdown = attrs.field(
-        default=AutoShutdown.NEVER, converter=_member(AutoShutdown), validator=_one_of(AutoShutdown)
+        default=AutoShutdown.NEVER, converter=_auto_shutdown, validator=_one_of(AutoShutdown)
     )
 
 

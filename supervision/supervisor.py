@@ -171,10 +171,10 @@ class Supervisor(Actor):
     def _request(self, request: Any) -> Any:
         state = self._state
         match request:
-            case _StartChild(ChildSpec() as spec):
-                return self._start_for_caller(administration.add(state, self.admit(spec)))
-            case _StartChild(args):
-                return self._start_for_caller(administration.add_dynamic(state, args))
+            case _StartChild(what):
+                if isinstance(what, ChildSpec):
+                    return self._start_for_caller(administration.add(state, self.admit(what)))
+                return self._start_for_caller(administration.add_dynamic(state, what))
             case _RestartChild(id):
                 return self._start_for_caller(administration.restart_one(state, id))
             case _TerminateChild(which):

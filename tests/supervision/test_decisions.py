@@ -278,7 +278,7 @@ def test_a_child_that_fails_on_demand_is_forgotten() -> None:
     bench = one_for_one(a={})
     bench.failing = {"b"}
 
-    outside = bench.run(decisions.add(bench.state, ChildSpec(id="b", start=Actor)))
+    outside = bench.run(administration.add(bench.state, ChildSpec(id="b", start=Actor)))
 
     assert outside == []
     assert "b" not in bench.state.children
@@ -289,7 +289,7 @@ def test_an_ignored_child_keeps_its_spec_unless_temporary() -> None:
     """OTP keeps the spec of a child whose init ignored, except a temporary one's."""
     state = SupState("sup", SupFlags())
     for id, restart in (("a", Restart.PERMANENT), ("b", Restart.TEMPORARY)):
-        (start,) = decisions.add(state, ChildSpec(id=id, start=Actor, restart=restart))
+        (start,) = administration.add(state, ChildSpec(id=id, start=Actor, restart=restart))
         assert isinstance(start, Start)
         decisions.started(state, start, None)
 
@@ -368,9 +368,9 @@ def test_a_retry_of_a_child_that_is_gone_does_nothing() -> None:
     bench.failing = {"a", "b"}
     bench.run(bench.exits("a"))
     bench.run(bench.exits("b"))
-    bench.run(decisions.stop_one(bench.state, "a"))
-    bench.run(decisions.stop_one(bench.state, "b"))
-    decisions.delete(bench.state, "b")
+    bench.run(administration.stop_one(bench.state, "a"))
+    bench.run(administration.stop_one(bench.state, "b"))
+    administration.delete(bench.state, "b")
 
     assert decisions.retry_due(bench.state, "a", CRASH, 0.0) == []
     assert decisions.retry_due(bench.state, "b", CRASH, 0.0) == []
@@ -413,16 +413,16 @@ def test_terminating_a_significant_child_does_not_end_the_supervisor() -> None:
         a={"restart": Restart.TRANSIENT, "significant": True},
     )
 
-    assert bench.run(decisions.stop_one(bench.state, "a")) == []
+    assert bench.run(administration.stop_one(bench.state, "a")) == []
     assert bench.log == ["stop a"]
 
 
 # Requests
 
 FOR_CHILDREN_THAT_DO_NOT_RUN: Sequence[Callable[[SupState], object]] = (
-    lambda state: decisions.delete(state, "a"),
-    lambda state: decisions.restart_one(state, "a"),
-    lambda state: decisions.add(state, ChildSpec(id="a", start=Actor)),
+    lambda state: administration.delete(state, "a"),
+    lambda state: administration.restart_one(state, "a"),
+    lambda state: administration.add(state, ChildSpec(id="a", start=Actor)),
 )
 
 
@@ -430,12 +430,12 @@ def test_terminate_keeps_the_spec_restart_starts_it_delete_forgets_it() -> None:
     """The life of a spec by hand; a temporary one's goes with its child."""
     bench = one_for_one(a={}, b={"restart": Restart.TEMPORARY})
 
-    bench.run(decisions.stop_one(bench.state, "a"))
-    bench.run(decisions.stop_one(bench.state, "b"))
+    bench.run(administration.stop_one(bench.state, "a"))
+    bench.run(administration.stop_one(bench.state, "b"))
     assert list(bench.state.children.ids()) == ["a"]
-    bench.run(decisions.restart_one(bench.state, "a"))
-    bench.run(decisions.stop_one(bench.state, "a"))
-    decisions.delete(bench.state, "a")
+    bench.run(administration.restart_one(bench.state, "a"))
+    bench.run(administration.stop_one(bench.state, "a"))
+    administration.delete(bench.state, "a")
 
     assert bench.log == ["stop a", "stop b", "start a", "stop a"]
     assert len(bench.state.children) == 0
@@ -445,10 +445,10 @@ def test_terminate_keeps_the_spec_restart_starts_it_delete_forgets_it() -> None:
 def test_a_child_that_fails_when_restarted_by_hand_keeps_its_spec() -> None:
     """Its caller is told; nothing is retried."""
     bench = one_for_one(a={})
-    bench.run(decisions.stop_one(bench.state, "a"))
+    bench.run(administration.stop_one(bench.state, "a"))
     bench.failing = {"a"}
 
-    (start,) = decisions.restart_one(bench.state, "a")
+    (start,) = administration.restart_one(bench.state, "a")
 
     assert start == Start("a", OnFailure.KEEP)
     assert bench.run([start]) == []
@@ -458,12 +458,14 @@ def test_a_child_that_fails_when_restarted_by_hand_keeps_its_spec() -> None:
 def test_terminating_what_does_not_run_does_nothing() -> None:
     """Terminating twice is fine."""
     bench = one_for_one(a={})
-    bench.run(decisions.stop_one(bench.state, "a"))
+    bench.run(administration.stop_one(bench.state, "a"))
 
-    assert decisions.stop_one(bench.state, "a") == []
+    assert administration.stop_one(bench.state, "a") == []
 
 
-@pytest.mark.parametrize("request_", [decisions.stop_one, decisions.delete, decisions.restart_one])
+@pytest.mark.parametrize(
+    "request_", [administration.stop_one, administration.delete, administration.restart_one]
+)
 def test_an_unknown_child_is_named_with_the_known_ones(request_: Any) -> None:
     """The text says what there is."""
     bench = one_for_one(a={}, b={})
@@ -501,10 +503,10 @@ def test_what_is_being_restarted_counts_as_running() -> None:
 def test_a_kept_spec_blocks_its_id() -> None:
     """OTP's already_present: the remedy is another than for one that runs."""
     bench = one_for_one(a={})
-    bench.run(decisions.stop_one(bench.state, "a"))
+    bench.run(administration.stop_one(bench.state, "a"))
 
     with pytest.raises(ChildExists, match=r"restart_child\(\) or delete_child\(\) it") as raised:
-        decisions.add(bench.state, ChildSpec(id="a", start=Actor))
+        administration.add(bench.state, ChildSpec(id="a", start=Actor))
 
     assert not raised.value.running
 
@@ -512,6 +514,6 @@ def test_a_kept_spec_blocks_its_id() -> None:
 def test_all_children_stop_in_reverse_start_order() -> None:
     """A child is stopped before what it was started on; one that does not run is skipped."""
     bench = one_for_one(a={}, b={}, c={}, d={})
-    bench.run(decisions.stop_one(bench.state, "c"))
+    bench.run(administration.stop_one(bench.state, "c"))
 
     assert [stop.id for stop in decisions.stop_all(bench.state)] == ["d", "b", "a"]

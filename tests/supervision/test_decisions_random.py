@@ -107,13 +107,13 @@ class AnySupervisor(RuleBasedStateMachine):
         try:
             match which:
                 case "terminate":
-                    commands = decisions.stop_one(self.state, id)
+                    commands = administration.stop_one(self.state, id)
                 case "restart":
-                    commands = decisions.restart_one(self.state, id)
+                    commands = administration.restart_one(self.state, id)
                 case "delete":
-                    commands = decisions.delete(self.state, id)
+                    commands = administration.delete(self.state, id)
                 case _:
-                    commands = decisions.add(self.state, self._spec(id, kind))
+                    commands = administration.add(self.state, self._spec(id, kind))
         except (ChildExists, NoSuchChild):
             assert (list(self.state.children), self.state.restarts) == before
             return
