@@ -1,0 +1,157 @@
+"""The world of the pure rules: every process simulated, in virtual time, in one thread."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+from supervision.child_spec import ChildSpec, Strategy, SupFlags
+from supervision.ref import Ref
+from tests.otp_replay.calls import Call, numbers_of, rows_of
+from tests.otp_replay.core_processes import Ask, EndYourself, Process, Surroundings
+from tests.otp_replay.core_supervisor import STARTERS, CoreSupervisor, launch
+from tests.otp_replay.scenario import TOP, Blueprint
+from tests.otp_replay.simulation import Latch
+from tests.otp_replay.specs import spec_of
+from tests.otp_replay.terms import reason_of, text_of
+from tests.otp_replay.world import NotLive, Pending
+
+__all__ = ["CoreWorld"]
+
+
+@final
+class CoreWorld:
+    """A ``World`` of simulated processes; see there for what each method does."""
+
+    def __init__(self) -> None:
+        self._around = Surroundings()
+        self.journal = self._around.journal
+        self._top: Process | None = None
+
+    def start(self, top: Blueprint) -> object:
+        """See ``World``."""
+        self._top = launch(self._around, top, None)
+        self.settle()
+        return self._top.failure
+
+    def settle(self) -> None:
+        """See ``World``."""
+        self._around.simulation.run()
+
+    def crash(self, path: str, reason: str) -> None:
+        """See ``World``."""
+        process = self._live(path)
+        if reason == "kill":
+            process.kill()
+        else:
+            process.deliver(EndYourself(reason_of(reason)))
+
+    def signal(self, path: str, reason: str) -> None:
+        """See ``World``."""
+        process = self._live(path)
+        if reason == "kill":
+            process.kill()
+        else:
+            process.signal(reason_of(reason), None)
+
+    def unlink(self, path: str) -> None:
+        """See ``World``."""
+        self._live(path).unlink()
+
+    def flags(self, path: str) -> SupFlags:
+        """See ``World``."""
+        return self._supervisor(path).state.flags
+
+    def spec(self, given: Any, sup: str) -> ChildSpec:
+        """See ``World``."""
+        return spec_of(given, sup, self.flags(sup).auto_shutdown, STARTERS)
+
+    def post(self, path: str, call: Call) -> Pending:
+        """See ``World``."""
+        asked = Ask(call)
+        self._supervisor(path).deliver(asked)
+        return asked
+
+    def stop_top(self, reason: str) -> None:
+        """See ``World``."""
+        top = self._live(TOP)
+        if reason == "kill":
+            top.kill()
+        else:
+            # Its parent is not simulated: a supervisor that traps exits is told by it as it is by gen_server:stop.
+            top.deliver(EndYourself(reason_of(reason)))
+
+    def stop_sup(self, path: str, reason: str) -> None:
+        """See ``World``."""
+        self._supervisor(path).deliver(EndYourself(reason_of(reason)))
+
+    def sleep(self, seconds: float) -> None:
+        """See ``World``."""
+        simulation = self._around.simulation
+        simulation.run(simulation.now + seconds)
+
+    def shut_gate(self) -> None:
+        """See ``World``."""
+        self._around.gate = Latch()
+        self._around.shut = True
+
+    def await_gate(self) -> None:
+        """See ``World``."""
+        self.settle()
+
+    def open_gate(self) -> None:
+        """See ``World``."""
+        self._around.shut = False
+        self._around.simulation.fire(self._around.gate)
+
+    def latest(self, path: str) -> Ref | None:
+        """See ``World``."""
+        process = self._around.latest.get(path)
+        return None if process is None else process.ref
+
+    def name_of(self, ref: Ref) -> str:
+        """See ``World``."""
+        return str(self._around.by_ref[ref].instance)
+
+    def info_of(self, ref: Ref) -> Any:
+        """See ``World``."""
+        return self._around.by_ref[ref].info
+
+    def tree(self) -> list[Any]:
+        """See ``World``."""
+        rows: list[Any] = []
+        if isinstance(self._top, CoreSupervisor) and self._top.is_live():
+            self._add_rows(self._top, rows)
+        return rows
+
+    def top_state(self) -> str:
+        """See ``World``."""
+        assert self._top is not None
+        if self._top.failure is not None:
+            return "not_started"
+        return "alive" if self._top.reason is None else f"exit:{text_of(self._top.reason)}"
+
+    def close(self) -> None:
+        """See ``World``; generators need no help."""
+
+    def _add_rows(self, supervisor: CoreSupervisor, rows: list[Any]) -> None:
+        children = supervisor.rows()
+        simple = supervisor.state.flags.strategy is Strategy.SIMPLE_ONE_FOR_ONE
+        own = rows_of(children, self.name_of, simple=simple)
+        rows.append([str(supervisor.instance), own, numbers_of(supervisor.counts())])
+        by_name = {self.name_of(row.ref): row.ref for row in children if row.ref is not None}
+        for _, status, _ in own:
+            below = self._around.by_ref[by_name[status]] if status in by_name else None
+            if isinstance(below, CoreSupervisor) and below.is_live():
+                self._add_rows(below, rows)
+
+    def _live(self, path: str) -> Process:
+        process = self._around.latest.get(path)
+        if process is None or not process.is_live():
+            raise NotLive(path)
+        return process
+
+    def _supervisor(self, path: str) -> CoreSupervisor:
+        process = self._live(path)
+        if not isinstance(process, CoreSupervisor):
+            raise NotLive(path)
+        return process
