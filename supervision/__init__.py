@@ -20,6 +20,7 @@ from supervision.events import Event
 from supervision.exit_reason import KILLED, NORMAL, SHUTDOWN, ExitReason, crashed, shutdown
 from supervision.messages import IGNORE, NOREPLY, Continue, Down, Exit, Stop
 from supervision.ref import Ref
+from supervision.serving import serve
 from supervision.supervisor import Supervisor
 from supervision.tree import Tree
 
@@ -52,5 +53,6 @@ __all__ = [
     "Tree",
     "VirtualClock",
     "crashed",
+    "serve",
     "shutdown",
 ]
