@@ -22,6 +22,7 @@ from supervision.events import Event
 from supervision.exit_reason import KILLED, NORMAL, SHUTDOWN, ExitReason, crashed, shutdown
 from supervision.messages import IGNORE, NOREPLY, Continue, Down, Exit, Stop
 from supervision.ref import Ref
+from supervision.serving import serve
 from supervision.supervisor import (
     Supervisor,
     count_children,
@@ -69,6 +70,7 @@ __all__ = [
     "delete_child",
     "get_childspec",
     "restart_child",
+    "serve",
     "shutdown",
     "start_child",
     "terminate_child",

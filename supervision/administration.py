@@ -128,14 +128,19 @@ def restart_one(state: SupState, id: str) -> Sequence[Command]:
     return [Start(id, OnFailure.KEEP)]
 
 
-def spec_of(state: SupState, which: str | Ref) -> ChildSpec:
+def spec_of(state: SupState, which: str | Ref, *, dead: bool = False) -> ChildSpec:
     """Return the spec of a child, by its id or its handle; the template, for what is made from it.
+
+    Args:
+        state: The supervisor's.
+        which: The child's id, or its handle.
+        dead: Whether *which* is a handle of something that has ended: for OTP it might have been made from the template.
 
     Raises:
         NoSuchChild: It is none of this supervisor's.
     """
     template = state.template
-    if template is not None and which == template.id:
+    if template is not None and (dead or which == template.id):
         return template
     child = state.children.by_ref(which) if isinstance(which, Ref) else state.children.get(which)
     if child is None or (template is not None and isinstance(which, str)):

@@ -28,6 +28,7 @@ __all__ = [
     "MaxChildren",
     "NoProcess",
     "NoSuchChild",
+    "NotMainThread",
     "SimpleOneForOne",
     "StartError",
     "SupervisionError",
@@ -262,4 +263,19 @@ class TreeEnded(TreeNotRunning):
         return (
             f"tree {self.name!r} has ended: {self.reason}. A tree lives once: mend the cause, if something failed, "
             "and make a new Tree"
+        )
+
+
+class NotMainThread(SupervisionError):
+    """Python lets only the main thread of the main interpreter handle signals; call it from there."""
+
+    def __init__(self, what: str, thread: str) -> None:
+        super().__init__(what, thread)
+        self.what = what
+        self.thread = thread
+
+    def __str__(self) -> str:
+        return (
+            f"{self.what} in thread {self.thread!r}, but only the main thread can handle signals; call it there, or "
+            "use Tree.start() and stop()"
         )

@@ -15,7 +15,7 @@ from supervision.cell import Cell
 from supervision.child_spec import ChildSpec
 from supervision.clock import Clock, open_gate
 from supervision.context import TreeContext
-from supervision.errors import AlreadyRegistered, StartError
+from supervision.errors import AlreadyRegistered, NoProcess, StartError
 from supervision.events import ActorStarted, ActorUnstopped
 from supervision.exit_reason import crashed
 from supervision.messages import IGNORE, Ignore
@@ -48,9 +48,11 @@ def start_child(spec: ChildSpec, context: TreeContext, name: str, parent: Ref | 
     inbox = _pykka.Inbox()
     cell = Cell(context, name, parent, inbox)
     try:
-        context.registry.register(name, cell.ref)
+        orphan = context.registry.register(name, cell.ref, gives_way=_is_orphan)
     except AlreadyRegistered as error:
         raise StartError(name, error) from error
+    if orphan is not None and (thread := cell_of(orphan).thread) is not None:
+        context.abandoned(orphan, thread)  # named until it has ended, though its name is another's
     if parent is not None:
         cell.link(cell_of(parent))
     answer = _Answer()
@@ -110,6 +112,25 @@ def _made(start: type[Actor]) -> Actor:
     if not hasattr(actor, "actor_ref"):
         raise TypeError(_INIT_HINT.format(start.__qualname__, "it does not call super().__init__()"))
     return actor
+
+
+def _is_orphan(ref: Ref) -> bool:
+    """Return whether a supervisor above *ref* has ended: it was killed, and what it had is ending by itself.
+
+    Its successor starts the same children at once, as OTP's does, and names belong to those who have a supervisor.
+    """
+    try:
+        above = cell_of(ref).parent
+    except NoProcess:
+        return False  # somebody registered a handle of something else
+    while above is not None:
+        cell = cell_of(above)
+        if cell.reason is not None:
+            return True
+        above = (
+            None if cell.parent == above else cell.parent
+        )  # a root that is being stopped is its own parent
+    return False
 
 
 def _forget(cell: Cell) -> None:

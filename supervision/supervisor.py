@@ -178,12 +178,11 @@ class Supervisor(Actor):
             case _RestartChild(id):
                 return self._start_for_caller(administration.restart_one(state, id))
             case _TerminateChild(which):
-                dead = isinstance(which, Ref) and not which.is_alive()
-                return self._carry_out(administration.stop_one(state, which, dead=dead))
+                return self._carry_out(administration.stop_one(state, which, dead=_is_dead(which)))
             case _DeleteChild(id):
                 return self._carry_out(administration.delete(state, id))
             case _GetChildSpec(which):
-                return administration.spec_of(state, which)
+                return administration.spec_of(state, which, dead=_is_dead(which))
             case _CountChildren():
                 return administration.count(state, Ref.is_alive)
             case _WhichChildren():
@@ -238,6 +237,10 @@ class Supervisor(Actor):
         ref = None if isinstance(outcome, Ignore) else outcome
         self._carry_out(decisions.started(self._state, command, ref))
         return ref, None
+
+
+def _is_dead(which: str | Ref) -> bool:
+    return isinstance(which, Ref) and not which.is_alive()
 
 
 def start_child(

@@ -171,6 +171,10 @@ class Tree:
         """
         return self.root.join(timeout=timeout)
 
+    def has_started(self) -> bool:
+        """Return whether ``start`` succeeded; true also after the end."""
+        return self._root is not None
+
     def is_running(self) -> bool:
         """Return whether the root is up."""
         return self._root is not None and self._root.is_alive()
@@ -206,9 +210,17 @@ class Tree:
         """Return the tree as an indented picture."""
         return self.snapshot().as_text()
 
+    def as_mermaid(self) -> str:
+        """Return the tree as a Mermaid flowchart, for a page that renders it."""
+        return self.snapshot().as_mermaid()
+
     def as_dict(self) -> dict[str, object]:
         """Return the tree as nested dicts, ready for JSON."""
         return self.snapshot().as_dict()
+
+    def as_json(self) -> str:
+        """Return the tree as one JSON object; what JSON cannot say of a status is given as its ``str``."""
+        return self.snapshot().as_json()
 
     def _is_copy(self) -> bool:
         return self._owner is not None and self._owner != os.getpid()

@@ -1,12 +1,14 @@
-"""What a tree looks like: a frozen picture of it, as text and as dicts.
+"""What a tree looks like: a frozen picture of it, as text, as Mermaid and as JSON.
 
 Taking part in it costs an actor nothing but its ``status()``, which it may override.
 """
 
 from __future__ import annotations
 
+import itertools
+import json
 from collections.abc import Iterator, Mapping
-from typing import final
+from typing import Final, final
 
 import attrs
 
@@ -17,6 +19,9 @@ from supervision.requests import GetStatus
 from supervision.supervisor import which_children
 
 __all__ = ["TreeNode", "snapshot"]
+
+#: What would mean something in a quoted label of Mermaid, whose own escapes begin with "#".
+_MERMAID: Final = str.maketrans({"#": "#35;", '"': "#quot;", "<": "#lt;", ">": "#gt;", "\n": " "})
 
 
 @final
@@ -46,6 +51,14 @@ class TreeNode:
             "children": [child.as_dict() for child in self.children],
         }
 
+    def as_json(self) -> str:
+        """Return the node as one JSON object; what JSON cannot say of a status is given as its ``str``."""
+        return json.dumps(self.as_dict(), default=str)
+
+    def as_mermaid(self) -> str:
+        """Return the node and what is below it as a Mermaid flowchart: supervisors are boxes, workers are rounded."""
+        return "\n".join(["flowchart TD", *self._boxes(itertools.count(), None)])
+
     def walk(self) -> Iterator[TreeNode]:
         """Yield the node and all below it, parents first."""
         yield self
@@ -54,12 +67,27 @@ class TreeNode:
 
     def describe(self) -> str:
         """Return the node's own line."""
+        return "  ".join(self._parts())
+
+    def _parts(self) -> Iterator[str]:
         said = dict(self.status)
         if self.incarnation is None:
             said["state"] = "not running"
         if self.restarts:
             said["restarts"] = self.restarts
-        return "  ".join([self.id, *(f"{key}={value}" for key, value in said.items())])
+        yield self.id
+        for key, value in said.items():
+            yield f"{key}={value}"
+
+    def _boxes(self, numbers: Iterator[int], parent: int | None) -> Iterator[str]:
+        number = next(numbers)
+        label = "<br>".join(part.translate(_MERMAID) for part in self._parts())
+        left, right = ("[", "]") if self.type is ChildType.SUPERVISOR else ("(", ")")
+        yield f'    n{number}{left}"{label}"{right}'
+        if parent is not None:
+            yield f"    n{parent} --> n{number}"
+        for child in self.children:
+            yield from child._boxes(numbers, number)
 
     def _lines(self, first: str, rest: str) -> Iterator[str]:
         yield first + self.describe()

@@ -207,6 +207,20 @@ def test_debris_of_a_start_is_removed(no_leaks: None, tmp_path: Path, clock: Mon
     assert not [*tmp_path.iterdir()]
 
 
+def test_debris_of_an_interrupted_removal_is_removed(
+    no_leaks: None, tmp_path: Path, clock: MonotonicClock
+) -> None:
+    """Who removes a directory takes the lock last; killed before that, it leaves what the next start knows for debris."""
+    half = tmp_path / "treewarden-half"
+    (half / "lib").mkdir(parents=True)
+    (half / "lock").touch()
+    (half / "7.json").touch()
+
+    RunDirectory.create(clock, [tmp_path]).remove()
+
+    assert [*tmp_path.iterdir()] == []
+
+
 def test_sockets_do_not_need_a_big_shared_memory(house: House) -> None:
     """Board and boot spec are memfds: nothing of ours lies in /dev/shm, however small that is."""
     house.ready()

@@ -23,6 +23,7 @@ EXAMPLES: list[tuple[SupervisionError, str]] = [
     (errors.ChildExists("a", running=False), "restart_child() or delete_child() it"),
     (errors.NoSuchChild("x", ("a", "b")), "use one that this supervisor has: a, b"),
     (errors.NoSuchChild("x", ()), "has: none"),
+    (errors.NotMainThread("serve() was called", "side"), "call it there"),
     (errors.MaxChildren(3), "wait for one to end, or raise it"),
     (errors.TreeNotRunning("t", "not started"), "call start()"),
     (errors.TreeNotRunning("t", "already started"), "make a new Tree"),

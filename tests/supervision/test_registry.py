@@ -52,3 +52,21 @@ def test_two_trees_have_the_same_names_and_never_meet(tree: Tree) -> None:
         assert tree.registry.whereis(tree.name) is tree.root
         assert other.registry.whereis(tree.name) is other.root
     assert tree.is_running()
+
+
+def test_a_holder_that_gives_way_loses_its_name() -> None:
+    """Asked only about another holder; who lost the name is told, and cannot free it any more."""
+    registry = Registry("t")
+    old, new = Ref("t/a", 1), Ref("t/a", 2)
+    asked: list[Ref] = []
+
+    def gives_way(holder: Ref) -> bool:
+        asked.append(holder)
+        return True
+
+    assert registry.register("t/a", old, gives_way=gives_way) is None
+    assert registry.register("t/a", old, gives_way=gives_way) is None
+    assert registry.register("t/a", new, gives_way=gives_way) == old
+    assert asked == [old]
+    registry.unregister("t/a", old)
+    assert registry.whereis("t/a") == new

@@ -477,6 +477,32 @@ def test_a_supervisor_that_ends_takes_its_children_along(tree: Tree, end: Callab
     assert journal.notes[-1][:2] == ("terminate", "a")
 
 
+def test_an_orphan_that_still_ends_gives_its_name_to_its_successor(tree: Tree) -> None:
+    """A killed supervisor is restarted while what it had is ending: its successor's children start at once (OTP's rule).
+
+    The orphan is named among the unstopped until its thread has ended; nobody finds it by its name any more, and its
+    end takes nothing from its successor. The same holds two supervisors below the killed one.
+    """
+    held = Gate()
+    slow = spec("a", TrappingProbe, kwargs={"at_terminate": lambda _: held.pass_through()})
+    tree.start_child(
+        sup_spec(
+            "top", MANY, sup_spec("sup", MANY, slow, restart=Restart.PERMANENT), restart=Restart.PERMANENT
+        )
+    )
+    orphan = named(tree, "top/sup/a")
+
+    named(tree, "top").exit(KILLED)
+    which_children(tree.root)
+
+    successor = named(tree, "top/sup/a")
+    assert successor != orphan
+    assert orphan in tree.unstopped()
+    held.set()
+    joined(orphan)
+    assert named(tree, "top/sup/a") == successor
+
+
 def test_a_childs_exit_is_no_message_to_its_siblings(tree: Tree) -> None:
     """Links run between supervisor and child only."""
     journal = Journal()

@@ -439,6 +439,32 @@ def test_the_picture_shows_every_actor_with_its_status(tree: Tree) -> None:
     assert [node.id for node in tree.snapshot().walk()] == [tree.name, "inner", "b", "c", "d"]
 
 
+def test_the_picture_as_mermaid_and_as_json(tree: Tree) -> None:
+    """Supervisors are boxes, workers are rounded; what means something to Mermaid is escaped, and JSON takes all."""
+
+    class Odd(Probe):
+        def status(self) -> dict[str, object]:
+            return {"says": '<"#1">', "only": {7}}
+
+    tree.start_child(sup_spec("inner", SupFlags(), spec("odd", Odd)))
+    tree.start_child(spec("d"))
+
+    assert tree.as_mermaid().splitlines() == [
+        "flowchart TD",
+        f'    n0["{tree.name}<br>strategy=one_for_one"]',
+        '    n1["inner<br>strategy=one_for_one"]',
+        "    n0 --> n1",
+        '    n2("odd<br>says=#lt;#quot;#35;1#quot;#gt;<br>only={7}")',
+        "    n1 --> n2",
+        '    n3("d")',
+        "    n0 --> n3",
+    ]
+    assert json.loads(tree.as_json())["children"][0]["children"][0]["status"] == {
+        "says": '<"#1">',
+        "only": "{7}",
+    }
+
+
 def test_a_busy_actor_is_shown_as_giving_no_answer(tree: Tree, clock: VirtualClock, timers: Journal) -> None:
     """The picture waits for it no longer than the timeout, and shows the rest."""
     held, entered, pictures = Gate(), Gate(), Journal()
