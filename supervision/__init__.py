@@ -18,8 +18,24 @@ from supervision.dynamic_supervisor import DynamicSupervisor
 from supervision.errors import SupervisionError
 from supervision.events import Event
 from supervision.exit_reason import KILLED, NORMAL, SHUTDOWN, ExitReason, crashed, shutdown
-from supervision.messages import IGNORE, NOREPLY, Continue, Down, Exit, Stop
+from supervision.messages import (
+    IGNORE,
+    NOREPLY,
+    TIMEOUT,
+    Continue,
+    Down,
+    Exit,
+    Reply,
+    Response,
+    Started,
+    Stop,
+    Timeout,
+)
+from supervision.pending import Pending
 from supervision.ref import Ref
+from supervision.requests import From
+from supervision.state_machine import StateMachine
+from supervision.statem import TransitionTable
 from supervision.supervisor import Supervisor
 from supervision.tree import Tree
 
@@ -30,6 +46,7 @@ __all__ = [
     "NOREPLY",
     "NORMAL",
     "SHUTDOWN",
+    "TIMEOUT",
     "Actor",
     "AutoShutdown",
     "ChildSpec",
@@ -41,14 +58,22 @@ __all__ = [
     "Event",
     "Exit",
     "ExitReason",
+    "From",
     "MonotonicClock",
+    "Pending",
     "Ref",
+    "Reply",
+    "Response",
     "Restart",
+    "Started",
+    "StateMachine",
     "Stop",
     "Strategy",
     "SupFlags",
     "SupervisionError",
     "Supervisor",
+    "Timeout",
+    "TransitionTable",
     "Tree",
     "VirtualClock",
     "crashed",
