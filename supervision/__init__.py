@@ -20,9 +20,25 @@ from supervision.dynamic_supervisor import DynamicSupervisor
 from supervision.errors import SupervisionError
 from supervision.events import Event
 from supervision.exit_reason import KILLED, NORMAL, SHUTDOWN, ExitReason, crashed, shutdown
-from supervision.messages import IGNORE, NOREPLY, Continue, Down, Exit, Stop
+from supervision.messages import (
+    IGNORE,
+    NOREPLY,
+    TIMEOUT,
+    Continue,
+    Down,
+    Exit,
+    Reply,
+    Response,
+    Started,
+    Stop,
+    Timeout,
+)
+from supervision.pending import Pending
 from supervision.ref import Ref
+from supervision.requests import From
 from supervision.serving import serve
+from supervision.state_machine import StateMachine
+from supervision.statem import TransitionTable
 from supervision.supervisor import (
     Supervisor,
     count_children,
@@ -42,6 +58,7 @@ __all__ = [
     "NOREPLY",
     "NORMAL",
     "SHUTDOWN",
+    "TIMEOUT",
     "Actor",
     "AutoShutdown",
     "Backoff",
@@ -54,14 +71,22 @@ __all__ = [
     "Event",
     "Exit",
     "ExitReason",
+    "From",
     "MonotonicClock",
+    "Pending",
     "Ref",
+    "Reply",
+    "Response",
     "Restart",
+    "Started",
+    "StateMachine",
     "Stop",
     "Strategy",
     "SupFlags",
     "SupervisionError",
     "Supervisor",
+    "Timeout",
+    "TransitionTable",
     "Tree",
     "VirtualClock",
     "check_childspecs",
