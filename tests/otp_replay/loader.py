@@ -42,9 +42,7 @@ T = TypeVar("T")
 
 _WORKER_INIT: Final = re.compile(r"ok|ignore|gate_ok|(extra|error|raise|gate_error):.+", re.DOTALL)
 _ON_SHUTDOWN: Final = re.compile(r"clean|refuse|slow:\d+|exit:.+", re.DOTALL)
-_CALLS: Final = frozenset(
-    {"start_child", "which_children", "count_children", *(op.value for op in AdminOp)}
-)
+_CALLS: Final = frozenset({"start_child", "which_children", "count_children", *(op.value for op in AdminOp)})
 
 
 @final
@@ -79,7 +77,9 @@ def _scenarios(path: Path, text: str) -> Iterator[Scenario]:
 def _scenario(given: Any) -> Scenario:
     _is(given, dict, "a scenario")
     if "kind" in given:
-        raise ValueError(f"kind {given['kind']!r}: only scenarios of Erlang's supervisor are replayed (no 'kind')")
+        raise ValueError(
+            f"kind {given['kind']!r}: only scenarios of Erlang's supervisor are replayed (no 'kind')"
+        )
     name = _get(given, "name", str)
     actions = [_action(each) for each in _get(given, "actions", list)]
     start = _step(_get(given, "start", dict))
@@ -177,6 +177,8 @@ def _administer(given: Mapping[str, Any]) -> Action:
 def _check_specs(given: Mapping[str, Any]) -> Action:
     if "specs" not in given:
         raise ValueError("check_childspecs: 'specs' is missing")
+    for child in given["specs"] if isinstance(given["specs"], list) else ():
+        _check_child(child)
     return CheckSpecs(given["specs"], given.get("auto_shutdown"), "auto_shutdown" in given)
 
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, final
+from typing import Any, ClassVar, Final, final
 
 import attrs
 
 __all__ = [
     "TOP",
     "Action",
-    "Administer",
     "AdminOp",
+    "Administer",
     "Blueprint",
     "CheckSpecs",
     "Count",
@@ -77,6 +77,7 @@ class Blueprint:
 class Crash:
     """The process of a path ends by itself, or is killed."""
 
+    op: ClassVar = "crash"
     id: str
     reason: str
 
@@ -86,6 +87,7 @@ class Crash:
 class Signal:
     """An unrelated process sends an exit signal."""
 
+    op: ClassVar = "signal"
     id: str
     reason: str
 
@@ -95,6 +97,7 @@ class Signal:
 class Unlink:
     """The child unlinks itself from its supervisor."""
 
+    op: ClassVar = "unlink"
     id: str
 
 
@@ -103,6 +106,7 @@ class Unlink:
 class StartChild:
     """``start_child`` with a child spec."""
 
+    op: ClassVar = "start_child"
     spec: Any
     sup: str = TOP
 
@@ -112,6 +116,7 @@ class StartChild:
 class StartDynamic:
     """``start_child`` of a simple_one_for_one, with the extra argument."""
 
+    op: ClassVar = "start_child"
     child: Mapping[str, Any]
     sup: str = TOP
 
@@ -131,10 +136,15 @@ class AdminOp(enum.Enum):
 class Administer:
     """A call that names one child, by its id or by its process."""
 
-    op: AdminOp
+    which: AdminOp
     id: str | None
     pid_of: str | None  #: the path of that process, whole
     sup: str = TOP
+
+    @property
+    def op(self) -> str:
+        """Its name in the file, as every action has one."""
+        return self.which.value
 
 
 @final
@@ -142,6 +152,7 @@ class Administer:
 class Which:
     """``which_children``."""
 
+    op: ClassVar = "which_children"
     sup: str = TOP
 
 
@@ -150,6 +161,7 @@ class Which:
 class Count:
     """``count_children``."""
 
+    op: ClassVar = "count_children"
     sup: str = TOP
 
 
@@ -158,6 +170,7 @@ class Count:
 class CheckSpecs:
     """``check_childspecs/1`` or, with a flag, ``/2``."""
 
+    op: ClassVar = "check_childspecs"
     specs: Any
     auto_shutdown: Any = None
     with_flag: bool = False
@@ -168,6 +181,7 @@ class CheckSpecs:
 class StopTop:
     """The parent of the top supervisor sends it an exit signal."""
 
+    op: ClassVar = "stop"
     reason: str
 
 
@@ -176,6 +190,7 @@ class StopTop:
 class StopSup:
     """``gen_server:stop`` of a supervisor."""
 
+    op: ClassVar = "stop_sup"
     id: str
     reason: str
 
@@ -185,6 +200,7 @@ class StopSup:
 class Sleep:
     """Time passes."""
 
+    op: ClassVar = "sleep"
     ms: float
 
 
@@ -196,6 +212,7 @@ Call = StartChild | StartDynamic | Administer | Which | Count
 class CrashAndCall:
     """A child crashes, and calls are made while the supervisor is busy starting it again."""
 
+    op: ClassVar = "crash_and_call"
     id: str
     reason: str
     calls: Sequence[Call]

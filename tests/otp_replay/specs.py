@@ -16,6 +16,7 @@ from supervision.child_spec import (
     AutoShutdown,
     BrutalKill,
     ChildSpec,
+    ChildType,
     Restart,
     Strategy,
     SupFlags,
@@ -56,7 +57,9 @@ def _flags_of(given: Any) -> SupFlags:
     if isinstance(given, list) and len(given) == 3:
         given = dict(zip(_FLAGS, given, strict=False))  # the old form; it has no auto_shutdown
     if not isinstance(given, dict):
-        given = f"{{{term_of(given)[1:-1]}}}" if isinstance(given, list) else given  # here an array is a tuple
+        given = (
+            f"{{{term_of(given)[1:-1]}}}" if isinstance(given, list) else given
+        )  # here an array is a tuple
         raise OtpError(f"{{invalid_type,{term_of(given)}}}")
     known = {flag: _whole(given[flag]) for flag in _FLAGS if flag in given}
     try:
@@ -82,8 +85,7 @@ def prepared(plan: Plan, sup: str, start: Start) -> tuple[SupFlags, Sequence[Chi
         specs = _checked(plan.children, sup, flags.auto_shutdown, start)
     except OtpError as error:
         raise OtpError(f"{{start_spec,{error.term}}}") from error
-    # Its blueprints come with each child.
-    return flags, [attrs.evolve(spec, args=start.args) for spec in specs] if simple else specs
+    return flags, [_template(spec, start) for spec in specs] if simple else specs
 
 
 def spec_of(given: Any, sup: str, flag: AutoShutdown | None, start: Start) -> ChildSpec:
@@ -152,6 +154,12 @@ def details_of(spec: ChildSpec) -> Mapping[str, Any]:
         "type": spec.type.value,
         "significant": spec.significant,
     }
+
+
+def _template(spec: ChildSpec, start: Start) -> ChildSpec:
+    """Return *spec* as one that children are made from: how each behaves comes with it."""
+    supervises = spec.type is ChildType.SUPERVISOR
+    return attrs.evolve(spec, start=start.supervisor if supervises else start.worker, args=start.args)
 
 
 def _checked(

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, final
 
 from supervision.child_spec import ChildSpec, SupFlags
 from supervision.ref import Ref
@@ -13,11 +13,17 @@ from tests.otp_replay.calls import Call
 from tests.otp_replay.journal import Journal
 from tests.otp_replay.scenario import Blueprint
 
-__all__ = ["NotLive", "Pending", "World"]
+__all__ = ["NotLive", "Pending", "Stuck", "World"]
 
 
+@final
 class NotLive(Exception):
     """No live process, or no live supervisor, has that path."""
+
+
+@final
+class Stuck(Exception):
+    """A scenario does not become quiet, or leaves something behind."""
 
 
 class Pending(Protocol):
@@ -36,7 +42,11 @@ class World(Protocol):
         """Start the top supervisor; return None, ``IGNORE``, or the reason why it did not start."""
 
     def settle(self) -> None:
-        """Return once nothing happens any more."""
+        """Return once nothing happens any more.
+
+        Raises:
+            Stuck: That does not come.
+        """
 
     def crash(self, path: str, reason: str) -> None:
         """End the process of *path*.
