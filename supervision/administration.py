@@ -80,7 +80,8 @@ def stop_one(state: SupState, which: str | Ref, *, dead: bool = False) -> Sequen
     Args:
         state: The supervisor's.
         which: The child's id; of a dynamic supervisor also, of a template's children only, the handle.
-        dead: Whether *which* is a handle of something that has ended: then there is nothing to do, as in OTP.
+        dead: Whether *which* is a handle of something that has ended: then there is nothing to do for a
+            ``simple_one_for_one``, as in OTP; a dynamic supervisor does not know it, as in Elixir.
 
     Raises:
         NoSuchChild: It is none of this supervisor's.
@@ -93,7 +94,7 @@ def stop_one(state: SupState, which: str | Ref, *, dead: bool = False) -> Sequen
     else:
         found = state.children.by_ref(which) if state.is_dynamic() else None
         if found is None:
-            if dead and state.is_dynamic():
+            if dead and state.is_simple():
                 return []
             raise NoSuchChild(repr(which), tuple(state.children.ids()))
         child = found
@@ -128,19 +129,30 @@ def restart_one(state: SupState, id: str) -> Sequence[Command]:
     return [Start(id, OnFailure.KEEP)]
 
 
-def spec_of(state: SupState, which: str | Ref) -> ChildSpec:
+def spec_of(state: SupState, which: str | Ref, *, dead: bool = False) -> ChildSpec:
     """Return the spec of a child, by its id or its handle; the template, for what is made from it.
+
+    Args:
+        state: The supervisor's.
+        which: The child's id or its handle; of what is made from a template: the template's id, or the handle.
+        dead: Whether *which* is a handle of something that has ended: it may have been made from the template (OTP's).
 
     Raises:
         NoSuchChild: It is none of this supervisor's.
     """
     template = state.template
-    if template is not None and which == template.id:
-        return template
-    child = state.children.by_ref(which) if isinstance(which, Ref) else state.children.get(which)
-    if child is None or (template is not None and isinstance(which, str)):
-        raise NoSuchChild(which if isinstance(which, str) else repr(which), tuple(state.children.ids()))
-    return template or child.spec
+    if isinstance(which, Ref):
+        child = state.children.by_ref(which)
+        if child is not None:
+            return template or child.spec
+        if dead and template is not None:
+            return template
+        raise NoSuchChild(repr(which), tuple(state.children.ids()))
+    if template is None:
+        return state.known(which).spec
+    if which != template.id:
+        raise NoSuchChild(which, (template.id,))
+    return template
 
 
 def count(state: SupState, is_alive: Callable[[Ref], bool]) -> ChildCounts:

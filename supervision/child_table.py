@@ -28,8 +28,9 @@ class Child:
     restarting: bool = (
         False  #: whether its restart is still to come: one failed, or it waits (see ``Backoff``)
     )
+    retry: int = 0  #: while ``restarting``: the number of the ``RetryLater`` that is to do it
     counted: bool = False  #: whether the restart that is to come has been counted already
-    ended: Ref | None = None  #: while ``restarting``: the incarnation that it replaces
+    ended: Ref | None = None  #: what its next start replaces, if that ended by itself
     restarts: int = 0  #: successful restarts since the supervisor started
     in_a_row: int = 0  #: restarts that came soon one after another; only counted for a ``Backoff``
     last_end: float = -math.inf  #: when it last ended by itself, in seconds of the tree's clock

@@ -53,6 +53,7 @@ class RetryLater:
     """Come back with ``retry_due``, behind the messages that already wait (OTP's ``try_again_restart``)."""
 
     id: str
+    number: int  #: tells it from earlier ones, which it makes obsolete
     delay: float = 0.0  #: seconds from now; 0 in OTP
 
 

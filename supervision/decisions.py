@@ -73,7 +73,7 @@ def started(state: SupState, command: Start, ref: Ref | None) -> Sequence[Comman
     if ref is None and not state.keeps_spec(child):
         state.children.remove(command.id)
         return []
-    again = command.on_failure is OnFailure.RETRY
+    again = command.on_failure is OnFailure.RETRY and ref is not None
     child = attrs.evolve(child, ref=ref, restarting=False, ended=None, restarts=child.restarts + again)
     state.children.put(child)
     if not again:
@@ -93,9 +93,8 @@ def start_failed(state: SupState, command: Start, error: object) -> Sequence[Com
             return []
         case OnFailure.RETRY:
             child = _again(state.known(command.id))
-            state.children.put(attrs.evolve(child, ref=None, restarting=True))
             failed = ChildRestartFailed(supervisor=state.name, child=command.id, error=str(error))
-            return [Report(failed), RetryLater(command.id, _delay(state, child))]
+            return [Report(failed), _retry(state, child, counted=False)]
 
 
 def child_exited(state: SupState, ref: Ref, reason: ExitReason, now: float) -> Sequence[Command]:
@@ -106,17 +105,17 @@ def child_exited(state: SupState, ref: Ref, reason: ExitReason, now: float) -> S
     if needs_restart(child.spec.restart, reason):
         child = attrs.evolve(_again(child, now), ref=None, ended=ref, last_end=now)
         state.children.put(child)
-        return _restart(state, child, reason, now, delay=_delay(state, child))
+        return _restart(state, child, reason, now, waits=True)
     state.put_to_rest(child)
     return [ExitSelf(SHUTDOWN)] if _ends_supervisor(state, child) else []
 
 
-def retry_due(state: SupState, id: str, reason: ExitReason, now: float) -> Sequence[Command]:
-    """The moment of a ``RetryLater`` has come; it may be obsolete by now."""
-    child = state.children.get(id)
-    if child is None or not child.restarting:
+def retry_due(state: SupState, command: RetryLater, reason: ExitReason, now: float) -> Sequence[Command]:
+    """The moment of *command* has come; it may be obsolete by now."""
+    child = state.children.get(command.id)
+    if child is None or not child.restarting or child.retry != command.number:
         return []
-    return _start_affected(state, id) if child.counted else _restart(state, child, reason, now)
+    return _start_affected(state, command.id) if child.counted else _restart(state, child, reason, now)
 
 
 def stopped(state: SupState, command: Stop) -> Sequence[Command]:
@@ -144,7 +143,7 @@ def needs_restart(restart: Restart, reason: ExitReason) -> bool:
 
 
 def _restart(
-    state: SupState, child: Child, reason: ExitReason, now: float, *, delay: float = 0.0
+    state: SupState, child: Child, reason: ExitReason, now: float, *, waits: bool = False
 ) -> Sequence[Command]:
     """Count a restart, and start again who shares the fate of *child*; the stops come at once, the starts may wait."""
     id = child.spec.id
@@ -152,11 +151,9 @@ def _restart(
         state.children.remove(id)
         gave_up = Shutdown(because=GaveUp(state.name, id, reason))
         return [Report(SupervisorGaveUp(supervisor=state.name, child=id, reason=reason)), ExitSelf(gave_up)]
-    if delay == 0:
+    if not waits or child.spec.backoff is None:
         return _start_affected(state, id)
-    stops = _stop_affected(state, id)
-    state.children.put(attrs.evolve(state.known(id), restarting=True, counted=True))
-    return [*stops, RetryLater(id, delay)]
+    return [*_stop_affected(state, id), _retry(state, child, counted=True)]
 
 
 def _start_affected(state: SupState, id: str) -> Sequence[Command]:
@@ -206,8 +203,13 @@ def _again(child: Child, now: float | None = None) -> Child:
     return attrs.evolve(child, in_a_row=1 if over else child.in_a_row + 1)
 
 
-def _delay(state: SupState, child: Child) -> float:
-    return 0.0 if child.spec.backoff is None else child.spec.backoff.delay(child.in_a_row, state.chance())
+def _retry(state: SupState, child: Child, *, counted: bool) -> RetryLater:
+    """Note that *child* is to be started later, and not by any retry that was asked for before."""
+    state.retries += 1
+    state.children.put(attrs.evolve(child, ref=None, restarting=True, retry=state.retries, counted=counted))
+    backoff = child.spec.backoff
+    delay = 0.0 if backoff is None else backoff.delay(child.in_a_row, state.chance())
+    return RetryLater(child.spec.id, state.retries, delay)
 
 
 def _stops(rows: Iterable[Child]) -> list[Stop]:

@@ -32,11 +32,11 @@ class SupState:
     chance: Callable[[], float] = attrs.field(default=lambda: 0.0)
     forgets: bool = False
     children: ChildTable = attrs.field(factory=ChildTable, init=False)
-    template: ChildSpec | None = attrs.field(
-        default=None, init=False
-    )  #: of all children, if ``simple_one_for_one``
+    #: of all children, if ``simple_one_for_one``
+    template: ChildSpec | None = attrs.field(default=None, init=False)
     window: RestartWindow = attrs.field(init=False)
     serial: int = attrs.field(default=0, init=False)  #: of the last child made from the template
+    retries: int = attrs.field(default=0, init=False)  #: number of the last ``RetryLater``
 
     @window.default
     def _empty_window(self) -> RestartWindow:

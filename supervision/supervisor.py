@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, final
 
 import attrs
+from attrs.validators import instance_of
 
 from supervision import administration, decisions
 from supervision.actor import Actor, InitResult
@@ -17,7 +18,7 @@ from supervision.administration import ChildCounts
 from supervision.child_spec import ChildSpec, ChildType, SupFlags
 from supervision.commands import Command, ExitSelf, Report, RetryLater, Start
 from supervision.commands import Stop as StopChild
-from supervision.errors import StartError, SupervisionError
+from supervision.errors import InvalidSpec, StartError, SupervisionError
 from supervision.exit_reason import SHUTDOWN, ExitReason, Shutdown, crashed
 from supervision.messages import NOREPLY, Exit, Ignore, Stop
 from supervision.ref import Ref
@@ -55,34 +56,42 @@ class ChildInfo:
     restarts: int  #: successful ones, since its supervisor started
 
 
+# What is asked of a supervisor is checked where it is asked: a wrong type must not be the supervisor's failure.
+
+
+def _spec_or_arguments(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, ChildSpec | Sequence) or isinstance(value, str | bytes):
+        raise InvalidSpec(field.name, value, "a ChildSpec, or, for a simple_one_for_one, a list of arguments")
+
+
 @final
 @attrs.frozen
 class _StartChild:
-    what: ChildSpec | Sequence[Any]
+    spec: ChildSpec | Sequence[Any] = attrs.field(validator=_spec_or_arguments)
 
 
 @final
 @attrs.frozen
 class _TerminateChild:
-    which: str | Ref
+    which: str | Ref = attrs.field(validator=instance_of((str, Ref)))
 
 
 @final
 @attrs.frozen
 class _RestartChild:
-    id: str
+    id: str = attrs.field(validator=instance_of(str))
 
 
 @final
 @attrs.frozen
 class _DeleteChild:
-    id: str
+    id: str = attrs.field(validator=instance_of(str))
 
 
 @final
 @attrs.frozen
 class _GetChildSpec:
-    which: str | Ref
+    which: str | Ref = attrs.field(validator=instance_of((str, Ref)))
 
 
 @final
@@ -100,7 +109,7 @@ class _CountChildren:
 @final
 @attrs.frozen
 class _RetryDue:
-    id: str
+    command: RetryLater
     reason: ExitReason
 
 
@@ -137,8 +146,8 @@ class Supervisor(Actor):
         match message:
             case Exit(ref, reason):
                 return self._carry_out(decisions.child_exited(state, ref, reason, now), reason)
-            case _RetryDue(id, reason):
-                return self._carry_out(decisions.retry_due(state, id, reason, now), reason)
+            case _RetryDue(command, reason):
+                return self._carry_out(decisions.retry_due(state, command, reason, now), reason)
         return None
 
     def terminate(self, reason: ExitReason) -> None:
@@ -171,19 +180,18 @@ class Supervisor(Actor):
     def _request(self, request: Any) -> Any:
         state = self._state
         match request:
-            case _StartChild(what):
-                if isinstance(what, ChildSpec):
-                    return self._start_for_caller(administration.add(state, self.admit(what)))
-                return self._start_for_caller(administration.add_dynamic(state, what))
+            case _StartChild(spec):
+                if isinstance(spec, ChildSpec):
+                    return self._start_for_caller(administration.add(state, self.admit(spec)))
+                return self._start_for_caller(administration.add_dynamic(state, spec))
             case _RestartChild(id):
                 return self._start_for_caller(administration.restart_one(state, id))
             case _TerminateChild(which):
-                dead = isinstance(which, Ref) and not which.is_alive()
-                return self._carry_out(administration.stop_one(state, which, dead=dead))
+                return self._carry_out(administration.stop_one(state, which, dead=_is_dead(which)))
             case _DeleteChild(id):
                 return self._carry_out(administration.delete(state, id))
             case _GetChildSpec(which):
-                return administration.spec_of(state, which)
+                return administration.spec_of(state, which, dead=_is_dead(which))
             case _CountChildren():
                 return administration.count(state, Ref.is_alive)
             case _WhichChildren():
@@ -215,10 +223,10 @@ class Supervisor(Actor):
                 case StopChild(_, ref, shutdown):
                     stop_child(ref, shutdown, self.ref, self._farewell)
                     decisions.stopped(self._state, command)
-                case RetryLater(id, delay):
-                    due = _RetryDue(id, cause or crashed("restart failed"))
-                    if delay > 0:
-                        self.send_after(delay, due)
+                case RetryLater():
+                    due = _RetryDue(command, cause or crashed("restart failed"))
+                    if command.delay > 0:
+                        self.send_after(command.delay, due)
                     else:
                         self.ref.send(due)
                 case Report(event):
@@ -240,6 +248,10 @@ class Supervisor(Actor):
         return ref, None
 
 
+def _is_dead(which: str | Ref) -> bool:
+    return isinstance(which, Ref) and not which.is_alive()
+
+
 def start_child(
     supervisor: Ref, spec: ChildSpec | Sequence[Any], *, timeout: float = _PATIENCE
 ) -> Ref | None:
@@ -252,7 +264,7 @@ def start_child(
 
     Raises:
         AlreadyStarted, AlreadyPresent: Its id is taken; the first has its ``ref``.
-        InvalidSpec: It does not fit to the supervisor's flags.
+        InvalidSpec: It does not fit to the supervisor's flags, or is neither a spec nor arguments.
         MaxChildren: The dynamic supervisor is full.
         StartError: It did not start; its spec was not kept.
         NoProcess, CallTimeout, ActorExited: As ``Ref.call``.

@@ -55,7 +55,7 @@ STARTERS = Starters(worker=launch, supervisor=launch)
 @final
 @attrs.frozen
 class _RetryDue:
-    id: str
+    command: RetryLater
     reason: ExitReason
 
 
@@ -109,8 +109,8 @@ class CoreSupervisor(Process):
         match message:
             case Exit(ref, reason):
                 return (yield from self._carry_out(decisions.child_exited(state, ref, reason, now), reason))
-            case _RetryDue(id, reason):
-                return (yield from self._carry_out(decisions.retry_due(state, id, reason, now), reason))
+            case _RetryDue(command, reason):
+                return (yield from self._carry_out(decisions.retry_due(state, command, reason, now), reason))
             case Ask(call):
                 try:
                     message.given = yield from self._answer(call)
@@ -131,12 +131,12 @@ class CoreSupervisor(Process):
             case BeginKept(which):
                 return (yield from self._start_for_caller(administration.restart_one(state, which)))  # type: ignore[arg-type]
             case Terminate(which):
-                dead = isinstance(which, Ref) and not self._runs(which)
+                dead = self._is_dead(which)
                 return (yield from self._carry_out(administration.stop_one(state, which, dead=dead)))
             case Delete(which):
                 return (yield from self._carry_out(administration.delete(state, which)))  # type: ignore[arg-type]
             case AskSpec(which):
-                return administration.spec_of(state, which)
+                return administration.spec_of(state, which, dead=self._is_dead(which))
             case AskWhich():
                 return self.rows()
             case AskCount():
@@ -164,8 +164,8 @@ class CoreSupervisor(Process):
                         todo = list(reversed(decisions.start_failed(self.state, command, failure)))
                 case Stop():
                     yield from self._stop_together([command])
-                case RetryLater(id):
-                    self.deliver(_RetryDue(id, cause or crashed("restart failed")))
+                case RetryLater():
+                    self.deliver(_RetryDue(command, cause or crashed("restart failed")))
                 case ExitSelf(reason):
                     return reason
                 case Report():
@@ -206,6 +206,9 @@ class CoreSupervisor(Process):
                 yield Wait(child.ended, stop.shutdown - (simulation.now - begun))
                 child.kill()  # nothing, if it has ended
             decisions.stopped(self.state, stop)
+
+    def _is_dead(self, which: object) -> bool:
+        return isinstance(which, Ref) and not self._runs(which)
 
     def _runs(self, ref: Ref) -> bool:
         return self.around.by_ref[ref].is_live()
