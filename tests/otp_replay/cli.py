@@ -11,7 +11,7 @@ from typing import Final
 
 from tests.otp_replay.loader import BadLine, load
 from tests.otp_replay.runner import Kind, run
-from tests.otp_replay.scenario import Scenario
+from tests.otp_replay.scenario import DynamicPlan, Scenario
 
 __all__ = ["main"]
 
@@ -26,9 +26,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Replay a file and return the exit status; *argv* None takes the process's own arguments."""
     options = _parser().parse_args(argv)
     try:
-        scenarios = _chosen(load(options.file), options.name, options.file)
+        scenarios = _chosen(load(options.file, options.kind), options.name, options.file)
     except BadLine as error:
         print(f"otp_replay: {error}", file=sys.stderr)
+        return 2
+    if options.core and any(isinstance(scenario.top.plan, DynamicPlan) for scenario in scenarios):
+        print("otp_replay: a DynamicSupervisor is replayed on real actors: leave out --core", file=sys.stderr)
         return 2
     kind = Kind.CORE if options.core else Kind.REAL
     # The core is faster than a second interpreter starts.
@@ -66,6 +69,10 @@ def _parser() -> argparse.ArgumentParser:
         "--core",
         action="store_true",
         help="drive the pure core in virtual time; without it, real supervisors",
+    )
+    parser.add_argument(
+        "--kind",
+        help="replay the scenarios of this kind alone: of Elixir's, dynamic_supervisor (without --core)",
     )
     parser.add_argument("--name", help="replay the scenario of this name alone")
     parser.add_argument(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, final
 
 from supervision.child_spec import ChildSpec, Strategy, SupFlags
@@ -65,6 +66,10 @@ class CoreWorld:
     def spec(self, given: Any, sup: str) -> ChildSpec:
         """See ``World``."""
         return spec_of(given, sup, self.flags(sup).auto_shutdown, STARTERS)
+
+    def tagged(self, given: Mapping[str, Any], sup: str) -> ChildSpec:
+        """See ``World``; there are none here."""
+        raise NotLive(sup)
 
     def post(self, path: str, call: Call) -> Pending:
         """See ``World``."""

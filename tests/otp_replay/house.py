@@ -67,12 +67,20 @@ class House:
         self.live: dict[Ref, None] = {}  #: who was registered and has not been seen down
         self.instances: dict[Ref, Instance] = {}  #: whose init was entered
         self.flags: dict[Ref, SupFlags] = {}  #: of supervisors
+        self.anonymous: set[Ref] = set()  #: supervisors whose children's ids are not told
         self.latest: dict[str, Ref] = {}  #: by path: the last that started
         self.closing = False
         self._leave: dict[Ref, threading.Lock] = {}  #: opened at the end of each
         self._at_work: Counter[Ref] = Counter()
 
     # For the actors
+
+    def adopt(self, ref: Ref, path: str, flags: SupFlags) -> None:
+        """Note that the supervisor *ref*, which is none of ours, runs; of its start nothing is noted."""
+        self.instances[ref] = self.journal.begin(path, silently=True)
+        self.flags[ref] = flags
+        self.latest[path] = ref
+        self.anonymous.add(ref)
 
     def enter(self, ref: Ref, path: str) -> Instance:
         """Note that the init of *ref* was entered."""

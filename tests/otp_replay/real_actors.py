@@ -8,14 +8,15 @@ import attrs
 
 from supervision import IGNORE, Actor, Exit, ExitReason, Stop, Supervisor
 from supervision.actor import InitResult
+from supervision.child_spec import Strategy
 from supervision.exit_reason import SHUTDOWN, crashed
 from supervision.requests import From
 from tests.otp_replay.house import House
-from tests.otp_replay.scenario import Blueprint
+from tests.otp_replay.scenario import Blueprint, Plan
 from tests.otp_replay.script import InitKind, farewell_of, init_of
 from tests.otp_replay.specs import OtpError, prepared
 from tests.otp_replay.specs import Start as Starters
-from tests.otp_replay.terms import Raised, reason_of, text_of
+from tests.otp_replay.terms import Raised, reason_of, term_of, text_of
 
 __all__ = ["EndYourself", "ScriptedSupervisor", "ScriptedWorker", "starters"]
 
@@ -30,13 +31,14 @@ class EndYourself:
 
 @final
 class ScriptedWorker(Actor):
-    """Started with the house and its blueprint."""
+    """Started with the house and its blueprint, and before them whatever a DynamicSupervisor puts there."""
 
     trap_exit = True
 
-    def init(self, house: House, blueprint: Blueprint) -> InitResult:
-        self._house = house
-        self._blueprint = blueprint
+    def init(self, *args: Any) -> InitResult:
+        *extra, house, blueprint = args
+        self._house: House = house
+        self._blueprint: Blueprint = blueprint
         self._by_itself = False
         self.trap_exit = blueprint.trap  # type: ignore[misc]  # of this one, for all of a template are of one class
         self._instance = house.enter(self.ref, blueprint.path)
@@ -54,6 +56,8 @@ class ScriptedWorker(Actor):
                 house.journal.note("init_fail", self._instance, init.detail)
                 raise Raised(init.detail)
         house.is_up(self.ref)
+        if extra:
+            house.journal.note("args", self._instance, f"{{{','.join(term_of(each) for each in extra)}}}")
         return None
 
     def handle_cast(self, message: Any) -> Stop | None:
@@ -98,13 +102,15 @@ class ScriptedSupervisor(Supervisor):
             if init.kind is InitKind.RAISE:
                 raise Raised(init.detail)
             return Stop(reason_of(init.detail))
-        assert blueprint.plan is not None
+        assert isinstance(blueprint.plan, Plan)
         try:
             flags, specs = prepared(blueprint.plan, blueprint.path, starters(house))
         except OtpError as error:
             house.journal.note("init_fail", instance, error.term)
             return Stop(crashed(error.term))
         house.flags[self.ref] = flags
+        if flags.strategy is Strategy.SIMPLE_ONE_FOR_ONE:
+            house.anonymous.add(self.ref)
         result = super().init(flags, specs)
         if isinstance(result, Stop):
             house.journal.note("init_fail", instance, text_of(result.reason))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Mapping
 from typing import Any, Final, cast, final
 
 import attrs
 
-from supervision import Tree
-from supervision.child_spec import ChildSpec, ChildType, Restart, Strategy, SupFlags
+from supervision import DynamicSupervisor, Tree
+from supervision.child_spec import ChildSpec, ChildType, Restart, SupFlags
 from supervision.errors import NoProcess, StartError, SupervisionError
 from supervision.exit_reason import KILLED
 from supervision.messages import IGNORE
@@ -32,13 +33,15 @@ from tests.otp_replay.calls import (
     Begin,
     BeginDynamic,
     BeginKept,
+    BeginTagged,
     Call,
     Delete,
     Terminate,
 )
+from tests.otp_replay.elixir import failure_of, keywords_of, tagged_spec
 from tests.otp_replay.house import House, StampingRegistry
 from tests.otp_replay.real_actors import EndYourself, ScriptedSupervisor, starters
-from tests.otp_replay.scenario import TOP, Blueprint
+from tests.otp_replay.scenario import TOP, Blueprint, DynamicPlan
 from tests.otp_replay.specs import spec_of
 from tests.otp_replay.terms import reason_of, text_of
 from tests.otp_replay.tree_rows import Look, tree_rows
@@ -96,6 +99,7 @@ class RealWorld:
         self._tree.start()
         self._house.live.pop(self._tree.root)
         self._top: Ref | None = None
+        self._serial = 0  #: of the last child of a DynamicSupervisor
         self._stuck = False
         self._watchdog = threading.Timer(_PATIENCE, self._give_up)
         self._watchdog.daemon = True
@@ -103,18 +107,25 @@ class RealWorld:
 
     def start(self, top: Blueprint) -> object:
         """See ``World``."""
+        dynamic = isinstance(top.plan, DynamicPlan)
+        keywords = keywords_of(top.plan) if isinstance(top.plan, DynamicPlan) else {}
         spec = ChildSpec(
             id=TOP,
-            start=ScriptedSupervisor,
-            args=(self._house, top),
+            start=DynamicSupervisor if dynamic else ScriptedSupervisor,
+            args=() if dynamic else (self._house, top),
+            kwargs=keywords,
             restart=Restart.TEMPORARY,
             type=ChildType.SUPERVISOR,
         )
         try:
             self._top = start_child(self._tree.root, spec, timeout=math.inf)
         except StartError as error:
-            return error.reason
-        return IGNORE if self._top is None else None
+            return failure_of(error.reason)
+        if self._top is None:
+            return IGNORE
+        if dynamic:
+            self._house.adopt(self._top, TOP, SupFlags())
+        return None
 
     def settle(self) -> None:
         """See ``World``: twice in a row everybody has answered, and nothing was noted meanwhile.
@@ -157,6 +168,12 @@ class RealWorld:
     def spec(self, given: Any, sup: str) -> ChildSpec:
         """See ``World``."""
         return spec_of(given, sup, self.flags(sup).auto_shutdown, starters(self._house))
+
+    def tagged(self, given: Mapping[str, Any], sup: str) -> ChildSpec:
+        """See ``World``."""
+        self._supervisor(sup)
+        self._serial += 1
+        return tagged_spec(given, self._serial, starters(self._house))
 
     def post(self, path: str, call: Call) -> Pending:
         """See ``World``."""
@@ -244,11 +261,10 @@ class RealWorld:
             self._house.live.pop(ref, None)
 
     def _look_at(self, ref: Ref) -> Look | None:
-        flags = self._house.flags.get(ref)
-        if flags is None or not ref.is_alive():
+        if ref not in self._house.flags or not ref.is_alive():
             return None
-        simple = flags.strategy is Strategy.SIMPLE_ONE_FOR_ONE
-        return Look(which_children(ref, timeout=math.inf), count_children(ref, timeout=math.inf), simple)
+        children, counts = which_children(ref, timeout=math.inf), count_children(ref, timeout=math.inf)
+        return Look(children, counts, ref in self._house.anonymous)
 
     def _live(self, path: str) -> Ref:
         ref = self._house.latest.get(path)
@@ -273,7 +289,7 @@ class RealWorld:
 def _make(call: Call, ref: Ref) -> None:
     """Make *call* of the supervisor behind *ref*, by the public function for it."""
     match call:
-        case Begin(spec):
+        case Begin(spec) | BeginTagged(spec):
             start_child(ref, spec)
         case BeginDynamic(args):
             start_child(ref, args)

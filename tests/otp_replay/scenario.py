@@ -22,12 +22,14 @@ __all__ = [
     "Count",
     "Crash",
     "CrashAndCall",
+    "DynamicPlan",
     "Plan",
     "Scenario",
     "Signal",
     "Sleep",
     "StartChild",
     "StartDynamic",
+    "StartTagged",
     "Step",
     "StopSup",
     "StopTop",
@@ -56,6 +58,14 @@ class Plan:
 
 @final
 @attrs.frozen
+class DynamicPlan:
+    """The options of an Elixir DynamicSupervisor, as in the file."""
+
+    options: Mapping[str, Any]
+
+
+@final
+@attrs.frozen
 class Blueprint:
     """What the start function of a child is given: where it is, and how it behaves."""
 
@@ -63,7 +73,7 @@ class Blueprint:
     inits: tuple[str, ...] = ("ok",)  #: what becomes of the first, second, ... attempt; the last repeats
     trap: bool = True
     on_shutdown: str = "clean"
-    plan: Plan | None = None  #: of a supervisor; None for a worker
+    plan: Plan | DynamicPlan | None = None  #: of a supervisor; None for a worker
     #: Whether nobody waits for its end: OTP's kill is behind the request before the child could read that.
     hurried: bool = False
 
@@ -118,6 +128,16 @@ class StartDynamic:
 
     op: ClassVar = "start_child"
     child: Mapping[str, Any]
+    sup: str = TOP
+
+
+@final
+@attrs.frozen
+class StartTagged:
+    """``start_child`` of a DynamicSupervisor: a child spec that has a tag in place of an id."""
+
+    op: ClassVar = "start_child"
+    spec: Mapping[str, Any]
     sup: str = TOP
 
 
@@ -204,7 +224,7 @@ class Sleep:
     ms: float
 
 
-Call = StartChild | StartDynamic | Administer | Which | Count
+Call = StartChild | StartDynamic | StartTagged | Administer | Which | Count
 
 
 @final

@@ -38,9 +38,10 @@ _INVALID: Final = {"restart": "invalid_restart_type", "type": "invalid_child_typ
 class OtpError(Exception):
     """A spec or flags that OTP refuses; ``term`` is what it calls the fault."""
 
-    def __init__(self, term: str) -> None:
+    def __init__(self, term: str, *, raised: bool = False) -> None:
         super().__init__(term)
         self.term = term
+        self.raised = raised  #: whether the caller gets an exception and not an error
 
 
 @final

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol, final
 
 from supervision.child_spec import ChildSpec, SupFlags
@@ -81,6 +82,14 @@ class World(Protocol):
 
         Raises:
             OtpError: OTP refuses it.
+            NotLive: There is no such supervisor.
+        """
+
+    def tagged(self, given: Mapping[str, Any], sup: str) -> ChildSpec:
+        """Return *given*, a child of a DynamicSupervisor, as a spec for the live one with path *sup*.
+
+        Raises:
+            OtpError: Elixir refuses it.
             NotLive: There is no such supervisor.
         """
 
