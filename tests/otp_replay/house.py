@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Callable
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final, final
@@ -161,10 +162,13 @@ class StampingRegistry:
         self._registry = registry
         self._house = house
 
-    def register(self, name: str, ref: Ref) -> None:
+    def register(
+        self, name: str, ref: Ref, *, gives_way: Callable[[Ref], bool] = lambda _: False
+    ) -> Ref | None:
         """See ``Registry``."""
-        self._registry.register(name, ref)
+        orphan = self._registry.register(name, ref, gives_way=gives_way)
         self._house.begun(ref)
+        return orphan
 
     def unregister(self, name: str, ref: Ref) -> None:
         """See ``Registry``; called when the reason is known, and before anybody is told."""
