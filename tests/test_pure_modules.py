@@ -27,8 +27,11 @@ PURE = frozenset(
         "bridge.options",
         "bridge.protocol",
         "bridge.wire.frames",
+        "supervision.administration",
+        "supervision.backoff",
         "supervision.child_spec",
         "supervision.child_table",
+        "supervision.commands",
         "supervision.decisions",
         "supervision.errors",
         "supervision.events",
@@ -39,6 +42,7 @@ PURE = frozenset(
         "supervision.ref",
         "supervision.statem",
         "supervision.strategy",
+        "supervision.sup_state",
     }
 )
 
