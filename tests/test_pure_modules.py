@@ -40,6 +40,8 @@ PURE = frozenset(
         "supervision.links",
         "supervision.messages",
         "supervision.ref",
+        "supervision.state_actions",
+        "supervision.state_engine",
         "supervision.statem",
         "supervision.strategy",
         "supervision.sup_state",

@@ -33,6 +33,9 @@ EXAMPLES: list[tuple[SupervisionError, str]] = [
     (errors.TreeNotRunning("t", "ended"), "make a new Tree"),
     (errors.TreeNotRunning("t", "ending"), "make a new Tree"),
     (errors.TreeEnded("t", shutdown("x")), "make a new Tree"),
+    (errors.RequestAbandoned("t/a"), "send it again"),
+    (errors.SenderKilled("t/a", "t/b"), "it can only return"),
+    (errors.TakesNoMessages("t/a", "a function", "calls"), "make it an Actor"),
     (IllegalTransition("a door", "shut", "pull", ("push",)), "it can take push"),
 ]
 
