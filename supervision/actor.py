@@ -121,6 +121,9 @@ class Actor(ThreadActor):
 
         Returns:
             The timer; its ``cancel()`` tells the seconds that were left, or None when it was too late.
+
+        Raises:
+            ValueError: *delay* is below 0.
         """
         return SendAfter(self.clock, delay, message, self.ref if to is None else to)
 

@@ -21,6 +21,8 @@ class SendAfter:
     __slots__ = ("_clock", "_timer")
 
     def __init__(self, clock: Clock, delay: float, message: object, to: Ref) -> None:
+        if not delay >= 0:
+            raise ValueError(f"send_after {delay!r}: expected seconds >= 0")
         self._clock = clock
         self._timer = clock.call_at(clock.now() + delay, lambda: to.send(message))
 

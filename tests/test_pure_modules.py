@@ -27,8 +27,11 @@ PURE = frozenset(
         "bridge.options",
         "bridge.protocol",
         "bridge.wire.frames",
+        "supervision.administration",
+        "supervision.backoff",
         "supervision.child_spec",
         "supervision.child_table",
+        "supervision.commands",
         "supervision.decisions",
         "supervision.errors",
         "supervision.events",
@@ -41,6 +44,7 @@ PURE = frozenset(
         "supervision.state_engine",
         "supervision.statem",
         "supervision.strategy",
+        "supervision.sup_state",
     }
 )
 

@@ -40,7 +40,7 @@ class ScriptedWorker(Actor):
         self._house: House = house
         self._blueprint: Blueprint = blueprint
         self._by_itself = False
-        self.trap_exit = blueprint.trap  # type: ignore[misc]  # of this one, for all of a template are of one class
+        self.trap_exit = blueprint.trap  # of this one, for all of a template are of one class
         self._instance = house.enter(self.ref, blueprint.path)
         init = init_of(blueprint, self._instance.number)
         if init.gated:
