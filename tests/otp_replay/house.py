@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, Final, final
+from typing import Any, final
 
 from supervision.child_spec import SupFlags
 from supervision.clock import open_gate
@@ -17,9 +18,6 @@ from tests.otp_replay.patient_clock import PatientClock
 from tests.otp_replay.terms import text_of
 
 __all__ = ["Gate", "House", "StampingRegistry"]
-
-#: Real seconds for a restart to come to its gate.
-_ARRIVAL: Final = 5.0
 
 
 @final
@@ -46,9 +44,9 @@ class Gate:
             self._reached.set()
             self._open.wait()
 
-    def await_arrival(self) -> None:
-        """Return once somebody blocks here, or nobody came for long."""
-        self._reached.wait(_ARRIVAL)
+    def is_reached(self) -> bool:
+        """Return whether somebody blocks here."""
+        return self._reached.is_set()
 
     def open(self) -> None:
         """Let who blocks go on, and block nobody."""
@@ -69,6 +67,7 @@ class House:
         self.flags: dict[Ref, SupFlags] = {}  #: of supervisors
         self.anonymous: set[Ref] = set()  #: supervisors whose children's ids are not told
         self.latest: dict[str, Ref] = {}  #: by path: the last that started
+        self.deaf: set[Ref] = set()  #: who lingers for ever: it will not end by itself, nor answer
         self.closing = False
         self._leave: dict[Ref, threading.Lock] = {}  #: opened at the end of each
         self._at_work: Counter[Ref] = Counter()
@@ -111,9 +110,10 @@ class House:
 
     def linger(self, ref: Ref, seconds: float) -> None:
         """Let *ref* wait in its terminate for so long, or until it is killed, or the scenario is over."""
-        gate = self._leave[ref]
+        if seconds == math.inf:
+            self.deaf.add(ref)
         if not self.closing:
-            self.clock.acquire(gate, seconds)
+            self.clock.acquire(self._leave[ref], seconds)
 
     # For the registry, which is told of every start before it begins and of every end before anybody else is
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, cast, final
 
 import attrs
 
 from supervision import DynamicSupervisor, Tree
 from supervision.child_spec import ChildSpec, ChildType, Restart, SupFlags
+from supervision.clock import MonotonicClock
 from supervision.errors import NoProcess, StartError, SupervisionError
 from supervision.exit_reason import KILLED
 from supervision.messages import IGNORE
@@ -53,6 +54,9 @@ __all__ = ["RealWorld"]
 _PATIENCE: Final = 60.0
 #: Real seconds for a thread that has been released to end.
 _LEAVING: Final = 10.0
+#: Real seconds after which a wait looks whether there is still something to wait for.
+_SLICE: Final = 0.02
+_REAL_TIME: Final = MonotonicClock()
 
 
 @final
@@ -133,15 +137,7 @@ class RealWorld:
         Whatever happens is noted, by its second step at the latest: a handler that notes nothing may have sent
         something, and whoever got that has handled it before the second answer.
         """
-        rounds = 0
-        while rounds < 2:
-            before = self.journal.total(), tuple(self._house.live)
-            for ref in before[1]:
-                self._wait_for(ref)
-            if self._stuck:
-                raise Stuck(f"not quiet within {_PATIENCE:g} s")
-            after = self.journal.total(), tuple(self._house.live)
-            rounds = rounds + 1 if before == after else 0
+        self._wait_for_quiet(lambda: False)
 
     def crash(self, path: str, reason: str) -> None:
         """See ``World``."""
@@ -202,7 +198,7 @@ class RealWorld:
 
     def await_gate(self) -> None:
         """See ``World``."""
-        self._house.gate.await_arrival()
+        self._wait_for_quiet(self._house.gate.is_reached)
 
     def open_gate(self) -> None:
         """See ``World``."""
@@ -252,11 +248,30 @@ class RealWorld:
                 if thread.is_alive():
                     raise Stuck(f"the thread of {ref!r} does not end")
 
-    def _wait_for(self, ref: Ref) -> None:
-        try:
-            ref.call(GetStatus(), timeout=math.inf)
-        except SupervisionError:
-            ref.join(timeout=math.inf)
+    def _wait_for_quiet(self, enough: Callable[[], bool]) -> None:
+        rounds = 0
+        while rounds < 2 and not enough():
+            before = self.journal.total(), tuple(self._house.live)
+            for ref in before[1]:
+                self._wait_for(ref, enough)
+            if self._stuck:
+                raise Stuck(f"not quiet within {_PATIENCE:g} s")
+            after = self.journal.total(), tuple(self._house.live)
+            rounds = rounds + 1 if before == after else 0
+
+    def _wait_for(self, ref: Ref, enough: Callable[[], bool]) -> None:
+        """Wait until *ref* has handled what it has, or has ended; one that will never do either is left alone.
+
+        If somebody is about to kill it, that is its supervisor, which is busy so long, and is waited for itself.
+        """
+        cell, envelope = cell_of(ref), Envelope(GetStatus(), math.inf)
+        ref.send(envelope)  # dropped, if it is on its way out
+        while not (envelope.answered() or ref in self._house.deaf or enough()):
+            if cell.closing:
+                if cell.join(_SLICE, _REAL_TIME):
+                    break
+            elif envelope.gate.acquire(timeout=_SLICE):
+                break
         if not ref.is_alive():
             self._house.live.pop(ref, None)
 
@@ -293,12 +308,12 @@ def _make(call: Call, ref: Ref) -> None:
             start_child(ref, spec)
         case BeginDynamic(args):
             start_child(ref, args)
-        case BeginKept(which):
-            restart_child(ref, cast("str", which))
+        case BeginKept(id):
+            restart_child(ref, id)
         case Terminate(which):
             terminate_child(ref, which)
-        case Delete(which):
-            delete_child(ref, cast("str", which))
+        case Delete(id):
+            delete_child(ref, id)
         case AskSpec(which):
             get_childspec(ref, which)
         case AskWhich():
