@@ -27,7 +27,7 @@ from actors.status import PoolStatus, WorkerStatus
 from bridge.certificate import Certificate
 from bridge.interpreter_process import Interpreter
 from supervision.clock import open_gate
-from supervision.exit_reason import ExitReason
+from supervision.exit_reason import ExitReason, is_failure
 
 __all__ = ["Books"]
 
@@ -153,7 +153,8 @@ class Books:
 
     def trouble(self, reason: ExitReason) -> None:
         """See ``Desk.trouble``."""
-        self._trouble = reason
+        if is_failure(reason):
+            self._trouble = reason
 
     def close(self, state: str) -> None:
         """See ``Desk.close``."""

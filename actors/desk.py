@@ -137,7 +137,7 @@ class Desk:
         self._do(self._books.gave_up, error)
 
     def trouble(self, reason: ExitReason) -> None:
-        """Note what ended a part of the pool: the cause of a ``close`` if nothing opens the desk again before it."""
+        """Note why a part of the pool ends: if it failed, the cause of a ``close`` until the desk is opened again."""
         self._do(self._books.trouble, reason)
 
     def hold_back(self, error: PoolCannotStart | None) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from bridge.certificate import Certificate
 from supervision.errors import SupervisionError
-from supervision.exit_reason import ExitReason
+from supervision.exit_reason import ExitReason, exception_behind
 
 __all__ = [
     "CallExpired",
@@ -30,8 +30,8 @@ class PoolError(SupervisionError):
 class PoolNotRunning(PoolError):
     """The pool was not started, is stopping, or has stopped; ``state`` says which.
 
-    ``cause`` is the exit reason of the part of it that failed, if it ended because of one; its exception is the
-    error's ``__cause__``.
+    ``cause`` is the exit reason of what failed, if it ended because something did: a part of it, or a supervisor above
+    it that gave up. The exception that goes back to is ``__cause__``.
     """
 
     def __init__(self, pool: str, state: str, cause: ExitReason | None = None) -> None:
@@ -39,14 +39,13 @@ class PoolNotRunning(PoolError):
         self.pool = pool
         self.state = state
         self.cause = cause
-        error = getattr(cause, "error", None)
-        self.__cause__ = error if isinstance(error, BaseException) else None
+        self.__cause__ = None if cause is None else exception_behind(cause)
 
     def __str__(self) -> str:
         if self.cause is not None:
             return (
-                f"pool {self.pool!r} is {self.state}, since a part of it failed too often: {self.cause}; "
-                "nothing was executed. Mend what failed, and start a new pool"
+                f"pool {self.pool!r} is {self.state}; nothing was executed. What ended it: {self.cause}. "
+                "Mend the cause and start a new pool"
             )
         return (
             f"pool {self.pool!r} is {self.state}; nothing was executed. "

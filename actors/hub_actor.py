@@ -11,7 +11,6 @@ from actors.desk import Desk
 from bridge.hub import Hub
 from supervision import Actor, ExitReason, Stop, crashed
 from supervision.errors import NoProcess
-from supervision.exit_reason import Crashed
 
 __all__ = ["HubActor", "HubSlot"]
 
@@ -75,8 +74,7 @@ class HubActor(Actor):
 
     def terminate(self, reason: ExitReason) -> None:
         """Close the hub; interpreters that are left, whosever they were, are killed and buried."""
-        if isinstance(reason, Crashed):
-            self._desk.trouble(reason)
+        self._desk.trouble(reason)
         self._slot.put(None)
         self._hub.close(timeout=_CLOSING)
 

@@ -77,11 +77,10 @@ class PoolActor(Actor):
 
     def terminate(self, reason: ExitReason) -> None:
         """Close the desk, unless this actor crashed: then its successor takes the desk over, open as it is."""
-        if isinstance(reason, Crashed):
-            self._desk.trouble(reason)
-        elif isinstance(reason, Shutdown) and isinstance(reason.detail, PoolGaveUp):
+        self._desk.trouble(reason)
+        if isinstance(reason, Shutdown) and isinstance(reason.detail, PoolGaveUp):
             self._desk.gave_up(reason.detail)
-        else:
+        elif not isinstance(reason, Crashed):
             self._desk.close("stopping")
 
     def status(self) -> Mapping[str, object]:

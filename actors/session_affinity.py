@@ -8,7 +8,6 @@ from typing import Any, Final, final
 
 from actors.desk import Desk
 from supervision import Actor, ExitReason
-from supervision.exit_reason import Crashed
 
 __all__ = ["SessionAffinity"]
 
@@ -35,8 +34,6 @@ class SessionAffinity(Actor):
 
     def terminate(self, reason: ExitReason) -> None:
         """Answer everybody: whatever ended the pool, and however, nobody serves the desk any more."""
-        if isinstance(reason, Crashed):
-            self._desk.trouble(reason)
         self._desk.close("stopped")
 
     def status(self) -> Mapping[str, object]:

@@ -20,8 +20,22 @@ from supervision.dynamic_supervisor import DynamicSupervisor
 from supervision.errors import SupervisionError
 from supervision.events import Event
 from supervision.exit_reason import KILLED, NORMAL, SHUTDOWN, ExitReason, crashed, shutdown
-from supervision.messages import IGNORE, NOREPLY, Continue, Down, Exit, Stop
+from supervision.messages import (
+    IGNORE,
+    NOREPLY,
+    TIMEOUT,
+    Continue,
+    Down,
+    Exit,
+    Reply,
+    Response,
+    Started,
+    Stop,
+    Timeout,
+)
+from supervision.pending import Pending
 from supervision.ref import Ref
+<<<<<<< HEAD
 from supervision.supervisor import (
     Supervisor,
     count_children,
@@ -32,6 +46,12 @@ from supervision.supervisor import (
     terminate_child,
     which_children,
 )
+=======
+from supervision.requests import From
+from supervision.state_machine import StateMachine
+from supervision.statem import TransitionTable
+from supervision.supervisor import Supervisor
+>>>>>>> otp-actor
 from supervision.tree import Tree
 
 __all__ = [
@@ -41,6 +61,7 @@ __all__ = [
     "NOREPLY",
     "NORMAL",
     "SHUTDOWN",
+    "TIMEOUT",
     "Actor",
     "AutoShutdown",
     "Backoff",
@@ -53,14 +74,22 @@ __all__ = [
     "Event",
     "Exit",
     "ExitReason",
+    "From",
     "MonotonicClock",
+    "Pending",
     "Ref",
+    "Reply",
+    "Response",
     "Restart",
+    "Started",
+    "StateMachine",
     "Stop",
     "Strategy",
     "SupFlags",
     "SupervisionError",
     "Supervisor",
+    "Timeout",
+    "TransitionTable",
     "Tree",
     "VirtualClock",
     "check_childspecs",

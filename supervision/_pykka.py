@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -15,9 +16,20 @@ import pykka
 from pykka._envelope import Envelope
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
 
+from supervision.errors import TakesNoMessages
 from supervision.exit_reason import KILLED, NORMAL, ExitReason, crashed
 from supervision.links import Effect, effect_of_exit
-from supervision.requests import Call, Cast, GetStatus, Question, StopRequest, Wake
+from supervision.messages import Down
+from supervision.requests import (
+    Call,
+    Cast,
+    GetState,
+    GetStatus,
+    Question,
+    StopRequest,
+    SystemCall,
+    Wake,
+)
 
 if TYPE_CHECKING:
     from supervision.cell import Cell
@@ -30,11 +42,16 @@ __all__ = [
     "is_plain_actor",
     "is_proxy_message",
     "is_stop",
+    "own_attributes",
     "supervised",
 ]
 
 
 _WAKE: Final = Wake()
+#: What pykka's constructor and this package put into every actor.
+_NOT_ITS_OWN: Final = frozenset(
+    {*vars(pykka.ThreadingActor()), "_begin", "_cell", "_machine", "_started", "trap_exit"}
+)
 
 
 @final
@@ -47,6 +64,46 @@ class Inbox(queue.SimpleQueue[Any]):
     """
 
     _refuse: Callable[[Question], object] | None = None  #: set once, when the box is closed
+
+    def __init__(self) -> None:
+        super().__init__()
+        #: What its owner took out and put aside, to be taken out again before the rest; written by the owner alone,
+        #: emptied by whoever closes the box.
+        self._aside: deque[Any] = deque()
+
+    def put_aside(self, item: Any) -> None:
+        """Keep *item*, which was taken from here, for after ``take_up``; for the owner."""
+        self._aside.append(item)
+        if self._refuse is not None:
+            self.empty_out()
+
+    def hold_back(self) -> None:
+        """Have ``get`` give out nothing of what lies aside, until ``take_up``; for the owner."""
+        vars(self).pop("get", None)
+
+    def take_up(self) -> None:
+        """Have ``get`` give out first what was put aside, in order; for the owner."""
+        if self._aside:
+            # An attribute, not a flag: get() stays a C method for all who never put anything aside.
+            vars(self)["get"] = self._get_aside
+
+    def waiting(self) -> int:
+        """Return how many messages lie here, about: others go on putting."""
+        return self.qsize() + len(self._aside)
+
+    def get_now(self) -> Any:
+        """Return the next message if there is one, else None."""
+        try:
+            return self.get(block=False)
+        except queue.Empty:
+            return None
+
+    def _get_aside(self, block: bool = True, timeout: float | None = None) -> Any:
+        try:
+            return self._aside.popleft()
+        except IndexError:
+            vars(self).pop("get", None)
+            return super().get(block, timeout)
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
         super().put(item)
@@ -62,21 +119,30 @@ class Inbox(queue.SimpleQueue[Any]):
     def empty_out(self) -> None:
         """Take and answer everything, if the box is closed; any thread may."""
         refuse = self._refuse
-        while refuse is not None:
+        if refuse is None:
+            return
+        while True:
             try:
-                item = self.get_nowait()
+                self._answer(self._aside.popleft(), refuse)
+            except IndexError:
+                break
+        while True:
+            try:
+                item = super().get(block=False)
             except queue.Empty:
                 break
-            if isinstance(item, Call):
-                refuse(item)
-            elif isinstance(item, Envelope) and item.reply_to is not None:
-                asked = AskedFrom(item.reply_to)
-                if isinstance(item.message, _ActorStop):
-                    asked.reply(None)
-                else:
-                    refuse(asked)
-        if refuse is not None:
-            super().put(_WAKE)
+            self._answer(item, refuse)
+        super().put(_WAKE)
+
+    def _answer(self, item: Any, refuse: Callable[[Question], object]) -> None:
+        if isinstance(item, Call):
+            refuse(item)
+        elif isinstance(item, Envelope) and item.reply_to is not None:
+            asked = AskedFrom(item.reply_to)
+            if isinstance(item.message, _ActorStop):
+                asked.reply(None)
+            else:
+                refuse(asked)
 
 
 @final
@@ -133,9 +199,17 @@ class ThreadActor(pykka.ThreadingActor):
         finally:
             self.actor_stopped.set()
 
+    def _serve_proxy(self, message: Any) -> Any:
+        return self._handle_receive(message)
+
     def run_loop(self) -> None:
         """Live the actor's life; the end of this method is the actor's."""
         raise NotImplementedError
+
+
+def own_attributes(actor: pykka.ThreadingActor) -> dict[str, Any]:
+    """Return *actor*'s attributes without those of pykka and of this package."""
+    return {name: value for name, value in vars(actor).items() if name not in _NOT_ITS_OWN}
 
 
 def is_proxy_message(message: object) -> bool:
@@ -183,6 +257,7 @@ class _Supervised(pykka.ThreadingActor):
         except BaseException as error:
             self._finish(crashed(error), silent=True)
             self._started(error)
+            self._cell.thread_ended()
             return
         self._started(None)
         try:
@@ -192,6 +267,7 @@ class _Supervised(pykka.ThreadingActor):
             reason = self._stop_hook(crashed(error))
         # Trap 3: pykka's is_alive() turned false long ago; the cell's end comes after the last hook.
         self._finish(reason)
+        self._cell.thread_ended()
 
     def _live(self) -> ExitReason:
         cell = self._cell
@@ -228,6 +304,8 @@ class _Supervised(pykka.ThreadingActor):
         if isinstance(item, Call):
             self._answer(item)
             return None
+        if isinstance(item, Down) and not self._cell.hears(item):
+            return None
         if isinstance(item, Envelope):
             message, reply_to = item.message, item.reply_to
         else:
@@ -247,10 +325,17 @@ class _Supervised(pykka.ThreadingActor):
         return None
 
     def _answer(self, call: Call) -> None:
-        if isinstance(call.request, GetStatus):
-            call.reply({})
-        elif call.deadline >= self._cell.context.clock.now():
+        if call.deadline < self._cell.context.clock.now():
+            return
+        if type(call) is not SystemCall:
             self._serve(call.request, call)
+        elif isinstance(call.request, GetStatus):
+            call.reply({})
+        elif isinstance(call.request, GetState):
+            call.reply(own_attributes(self))
+        else:
+            wanted = f"request {type(call.request).__name__}"
+            call.fail(TakesNoMessages(self._cell.ref.name, "a plain pykka actor", wanted))
 
     def _serve(self, message: Any, question: Question) -> None:
         # In the cell's books while the hook runs: a BaseException out of it, or a kill, must not leave who asked

@@ -1,41 +1,44 @@
 """The actor: OTP's gen_server as a Python class, one thread each.
 
-Starting one under a supervisor is in ``starting``; the substrate (pykka) in ``_pykka``; links and signals in ``links``.
+What its thread does is in ``life``, starting one under a supervisor in ``starting``; the substrate (pykka) in
+``_pykka``; looking into one that runs in ``sys``. docs/otp.md lays gen_server beside it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, final
+from typing import Any, final
 
-import attrs
-
-from supervision._pykka import AskedFrom, Envelope, Inbox, ThreadActor, is_proxy_message, is_stop
+from supervision._pykka import Inbox, ThreadActor, own_attributes
 from supervision.cell import Cell
-from supervision.clock import Clock, Timer
+from supervision.clock import Clock
 from supervision.context import TreeContext
-from supervision.errors import StartError
-from supervision.exit_reason import KILLED, NORMAL, ExitReason, crashed
-from supervision.links import Effect, effect_of_exit
-from supervision.messages import Continue, Exit, Ignore, NoReply, Stop
+from supervision.exit_reason import ExitReason
+from supervision.life import Life
+from supervision.messages import Continue, Ignore, MonitorRef, Started, Stop, Timeout
 from supervision.ref import Ref
-from supervision.requests import Call, Cast, From, GetStatus, Question, StopRequest, Wake
+from supervision.requests import From
+from supervision.timers import SendAfter, SendInterval
 
-__all__ = ["Actor", "InitResult"]
+__all__ = ["Actor", "InitResult", "Next"]
 
-InitResult = Continue | Ignore | Stop | None
+InitResult = Continue | Ignore | Started | Stop | Timeout | None
+#: What a handler may return: to wait for the next message, or what to do instead.
+Next = Continue | Stop | Timeout | None
 
 
 class Actor(ThreadActor):
     """Subclass this and write handlers; each runs in the actor's own thread, one at a time.
 
-    A handler that raises ends the actor with ``crashed(exception)``, and its caller gets ``ActorExited``: as in
+    Each returns None to wait for the next message, or ``Continue(term)``, ``Timeout(seconds)`` or ``Stop(reason)``. A
+    handler that raises ends the actor with ``crashed(exception)``, and its caller gets ``ActorExited``: as in
     gen_server, and unlike pykka, a failure is the supervisor's business and not the caller's.
     """
 
     #: Whether exit signals arrive as ``Exit`` messages instead of ending the actor; an actor that is to run
-    #: ``terminate`` when its supervisor stops it must trap exits (OTP's rule).
-    trap_exit: ClassVar[bool] = False
+    #: ``terminate`` when its supervisor stops it must trap exits (OTP's rule). An instance may set its own, at any
+    #: time, as ``process_flag(trap_exit, ...)`` does.
+    trap_exit: bool = False
 
     _cell: Cell
 
@@ -44,27 +47,29 @@ class Actor(ThreadActor):
     def init(self, *args: Any, **kwargs: Any) -> InitResult:
         """Set up; the starter waits for it. Raising, or returning ``Stop``, makes the start fail.
 
-        An ``init`` that outlasts its start timeout is abandoned: nothing else of the actor runs when it returns.
+        ``IGNORE`` says that there is nothing to run; ``Started(info)`` gives the starter *info* besides. An ``init``
+        that outlasts its start timeout is abandoned: nothing else of the actor runs when it returns.
         """
         return None
 
     def handle_call(self, request: Any, from_: From) -> Any:
-        """Return the reply, or ``NOREPLY`` and use ``from_.reply`` later, or ``Stop(reason)``.
+        """Return the reply, or ``NOREPLY`` and use ``from_.reply`` later, or ``Reply(value, then)``.
 
-        With ``Stop(reason, reply)`` the caller has the reply before ``terminate`` runs.
+        ``Continue``, ``Timeout`` and ``Stop`` do not reply either. With ``Stop(reason, reply)``, or a ``Reply`` with a
+        ``Stop``, the caller is answered after ``terminate`` has run, as gen_server's is.
         """
         raise NotImplementedError(f"{type(self).__name__} takes no calls; it was sent {request!r}")
 
-    def handle_cast(self, message: Any) -> Stop | None:
+    def handle_cast(self, message: Any) -> Next:
         """Handle a message that nobody waits for."""
         raise NotImplementedError(f"{type(self).__name__} takes no casts; it was sent {message!r}")
 
-    def handle_info(self, message: Any) -> Stop | None:
-        """Handle what came by ``send``: ``Down``, ``Exit``, timers. The default drops it, as OTP's does."""
+    def handle_info(self, message: Any) -> Next:
+        """Handle what came by ``send``: ``Down``, ``Exit``, timers, ``TIMEOUT``. The default drops it, as OTP's does."""
         return None
 
-    def handle_continue(self, term: Any) -> Stop | None:
-        """Go on after ``init`` returned ``Continue(term)``; runs before any message."""
+    def handle_continue(self, term: Any) -> Next:
+        """Go on after a callback returned ``Continue(term)``; runs before any message."""
         raise NotImplementedError(f"{type(self).__name__} has no handle_continue")
 
     def terminate(self, reason: ExitReason) -> None:
@@ -73,6 +78,22 @@ class Actor(ThreadActor):
     def status(self) -> Mapping[str, object]:
         """Return what the tree view shows beside this actor's name."""
         return {}
+
+    def format_status(self, status: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return what ``sys.get_status`` is to show of ``{"state": ...}``; hide secrets here."""
+        return status
+
+    def system_get_state(self) -> Any:
+        """Return what ``sys.get_state`` shows: by default a dict of the attributes that this class gave the instance."""
+        return own_attributes(self)
+
+    def system_replace_state(self, state: Any) -> None:
+        """Take over the *state* of ``sys.replace_state``: by default, the attributes become those of this dict."""
+        new = dict(state)
+        for name in own_attributes(self):
+            if name not in new:
+                delattr(self, name)
+        vars(self).update(new)
 
     # For the subclass
 
@@ -95,14 +116,55 @@ class Actor(ThreadActor):
         return self._cell.context.clock
 
     @final
-    def send_after(self, delay: float, message: object) -> Timer:
-        """Send *message* to this actor's ``handle_info`` after *delay* seconds of the tree's clock.
+    def send_after(self, delay: float, message: object, *, to: Ref | None = None) -> SendAfter:
+        """Send *message* to the ``handle_info`` of *to*, by default of this actor, after *delay* seconds.
 
         Returns:
-            The timer; its ``cancel()`` keeps a message that was not sent yet from being sent.
+            The timer; its ``cancel()`` tells the seconds that were left, or None when it was too late.
+
+        Raises:
+            ValueError: *delay* is below 0.
         """
-        ref = self.ref
-        return self.clock.call_at(self.clock.now() + delay, lambda: ref.send(message))
+        return SendAfter(self.clock, delay, message, self.ref if to is None else to)
+
+    @final
+    def send_interval(self, period: float, message: object, *, to: Ref | None = None) -> SendInterval:
+        """Send *message* as ``send_after`` does, every *period* seconds until it is cancelled or *to* has ended.
+
+        A receiver that is slower than that gets what has gathered one after the other.
+
+        Raises:
+            ValueError: *period* is not above 0.
+        """
+        return SendInterval(self.clock, period, message, self.ref if to is None else to)
+
+    @final
+    def monitor(self, ref: Ref) -> MonitorRef:
+        """Have this actor sent exactly one ``Down`` when *ref* ends; at once, with ``noproc``, if it has."""
+        return ref.monitor(self.ref)
+
+    @final
+    def demonitor(self, monitor: MonitorRef, *, flush: bool = False) -> bool:
+        """End a monitor of this actor's own.
+
+        Args:
+            monitor: What ``monitor`` returned.
+            flush: Whether a ``Down`` that was sent already is dropped, too, if it was not yet handled.
+
+        Returns:
+            Whether the monitor stood (OTP's option ``info``); False if its ``Down`` was sent.
+        """
+        return self._cell.stop_watching(monitor, flush=flush)
+
+    @final
+    def link(self, ref: Ref) -> None:
+        """Share *ref*'s fate: when one of the two ends, the other gets an exit signal."""
+        ref.link(self.ref)
+
+    @final
+    def unlink(self, ref: Ref) -> None:
+        """Undo ``link``."""
+        ref.unlink(self.ref)
 
     # The life
 
@@ -118,172 +180,15 @@ class Actor(ThreadActor):
     @final
     def run_loop(self) -> None:
         """See ``ThreadActor``."""
-        cell = self._cell
         args, kwargs, answer = self._begin
         del self._begin
-        try:
-            result = _checked_init(self.init(*args, **kwargs), self.init)
-        except BaseException as error:
-            result = Stop(crashed(error))
-        if isinstance(result, Stop | Ignore):
-            cell.finish(result.reason if isinstance(result, Stop) else NORMAL, silent=True)
-            answer(StartError(cell.ref.name, result.reason) if isinstance(result, Stop) else result)
-            return
-        answer(cell.ref)
-        try:
-            reason = self._live(result)
-        except BaseException as error:
-            # Only what is not a handler's can come here; an actor whose thread ended must be down all the same.
-            reason = crashed(error)
-        cell.finish(reason)
-
-    def _live(self, first: Continue | None) -> ExitReason:
-        """Handle message after message; return why there are no more."""
-        cell = self._cell
-        inbox = self._inbox()
-        now = self.clock.now
-        end: Stop | _Die | None = None
-        if first is not None and cell.reason is None:
-            end = self._guarded(self.handle_continue, first.term)
-        while end is None:
-            item = inbox.get()
-            if cell.signals:
-                end = self._take_signals()
-                if end is not None:
-                    inbox.put(item)  # to be refused with the rest
-                    break
-            if cell.reason is not None:
-                inbox.put(item)
-                break  # killed while it was busy: it may do nothing more
-            kind = type(item)
-            if kind is Call:
-                if item.deadline >= now():
-                    end = self._answer(item)
-            elif kind is Cast:
-                end = self._guarded(self.handle_cast, item.message)
-            else:
-                end = self._other(item)
-        if end is None or cell.reason is not None:
-            return KILLED
-        # Trap 7: whoever is dying answers nobody any more, nor those who ask through pykka.
-        cell.closing = True
-        self.actor_stopped.set()
-        return end.reason if isinstance(end, _Die) else self._terminate(end.reason)
-
-    def _other(self, item: Any) -> Stop | None:
-        match item:
-            case Wake():
-                return None
-            case StopRequest():
-                return Stop(item.reason)
-            case Envelope():
-                return self._from_pykka(item)
-        return self._guarded(self.handle_info, item)
-
-    def _terminate(self, reason: ExitReason) -> ExitReason:
-        try:
-            self.terminate(reason)
-        except BaseException as error:
-            return crashed(error)
-        return reason
-
-    def _take_signals(self) -> Stop | _Die | None:
-        """Look at the signals that arrived, in order; return the first thing that ends the actor."""
-        cell = self._cell
-        while cell.signals:
-            signal = cell.signals.popleft()
-            from_parent = signal.sender == cell.parent
-            match effect_of_exit(signal.reason, trap_exit=self.trap_exit, from_parent=from_parent):
-                case Effect.DIE:
-                    return _Die(signal.reason)
-                case Effect.TERMINATE:
-                    return Stop(signal.reason)
-                case Effect.DELIVER:
-                    # Handled now and not put behind the mailbox: whoever saw an actor down and then asks its
-                    # supervisor must find the exit dealt with.
-                    stop = self._guarded(self.handle_info, Exit(signal.sender, signal.reason))
-                    if stop is not None:
-                        return stop
-                case Effect.IGNORE:
-                    pass
-        return None
-
-    def _inbox(self) -> Inbox:
         inbox = self.actor_inbox
         assert isinstance(inbox, Inbox)
-        return inbox
-
-    def _guarded(self, handler: Callable[[Any], Stop | None], message: Any) -> Stop | None:
         try:
-            return _checked(handler(message), handler)
-        except BaseException as error:
-            return Stop(crashed(error))
+            Life(self, self._cell, inbox).run(args, kwargs, answer)
+        finally:
+            self._cell.thread_ended()
 
-    def _answer(self, call: Call) -> Stop | None:
-        if type(call.request) is GetStatus:
-            call.reply(self._safe_status())
-            return None
-        if not self._cell.opened(call):
-            return None
-        try:
-            result = self.handle_call(call.request, call)
-        except BaseException as error:
-            return Stop(crashed(error))  # the caller learns it as ActorExited, when the cell ends
-        return _reply(call, result)
-
-    def _from_pykka(self, envelope: Any) -> Stop | None:
-        """Serve pykka's own ``ask``, ``tell``, ``stop`` and proxies."""
-        message, asked = envelope.message, AskedFrom(envelope.reply_to)
-        if is_stop(message):
-            self._inbox().put(envelope)  # answered when the actor is down, as pykka does
-            return Stop(NORMAL)
-        proxied = is_proxy_message(message)
-        if not proxied and envelope.reply_to is None:
-            return self._guarded(self.handle_cast, message)
-        if not self._cell.opened(asked):
-            return None
-        try:
-            result = self._handle_receive(message) if proxied else self.handle_call(message, asked)
-        except BaseException as error:
-            asked.fail(error)
-            return Stop(crashed(error))
-        return _reply(asked, result)
-
-    def _safe_status(self) -> Mapping[str, object]:
-        try:
-            return dict(self.status())
-        except BaseException as error:
-            return {"status": f"failed: {error!r}"}
-
-
-@final
-@attrs.frozen
-class _Die:
-    """The end of an actor without ``terminate``."""
-
-    reason: ExitReason
-
-
-def _reply(question: Question, result: Any) -> Stop | None:
-    """Answer with what ``handle_call`` returned; return how the actor ends, if so."""
-    if type(result) is not Stop:
-        if type(result) is not NoReply:
-            question.reply(result)
-        return None
-    if type(result.reply) is not NoReply:
-        question.reply(result.reply)
-    return result
-
-
-def _checked_init(result: Any, init: Callable[..., Any]) -> InitResult:
-    if result is None or isinstance(result, Continue | Ignore | Stop):
+    def _after_init(self, result: Any) -> Any:
+        """Return what *result* of ``init`` means to the loop; for the other kinds of actor of this package."""
         return result
-    raise TypeError(
-        f"{init.__qualname__} returned {result!r}; expected None, Continue(term), IGNORE or Stop(reason)"
-    )
-
-
-def _checked(result: Any, handler: Callable[..., Any]) -> Stop | None:
-    if result is None or isinstance(result, Stop):
-        return result
-    raise TypeError(f"{handler.__qualname__} returned {result!r}; expected None or Stop(reason)")

@@ -12,16 +12,19 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol, final
 
+import attrs
+
 from supervision.clock import Clock, open_gate
 from supervision.context import TreeContext
-from supervision.errors import CallSelf, CallTimeout, NoProcess
+from supervision.errors import CallSelf, CallTimeout, NoProcess, SenderKilled
 from supervision.events import ActorStopped
 from supervision.exit_reason import KILLED, NOPROC, ExitReason
-from supervision.messages import Down, MonitorRef
+from supervision.messages import Down, MonitorRef, Response
+from supervision.pending import Pending
 from supervision.ref import Ref
-from supervision.requests import Call, Cast, Question, StopRequest, Wake
+from supervision.requests import Call, Cast, Question, Request, StopRequest, SystemCall, Wake
 
-__all__ = ["Cell", "ExitSignal", "Inbox"]
+__all__ = ["Cell", "ExitSignal", "Inbox", "Surroundings"]
 
 _monitor_ids = itertools.count(1)
 
@@ -45,6 +48,16 @@ class ExitSignal:
 
 
 @final
+@attrs.frozen
+class Surroundings:
+    """Who is tied to an actor."""
+
+    links: tuple[Ref, ...]
+    monitors: tuple[Ref, ...]  #: whose ends it is to be told of
+    monitored_by: tuple[Ref, ...]
+
+
+@final
 class Cell:
     """What a ``Ref`` points to."""
 
@@ -58,10 +71,16 @@ class Cell:
         self.closing = False
         self.reason: ExitReason | None = None  #: set once, by whoever ends the cell first
         self.signals: deque[ExitSignal] = deque()  #: filled by any thread, taken by the actor's own
-        self._inbox = inbox
+        self.info: object = (
+            None  #: set once, before the starter is answered: what ``init`` gave with ``Started``
+        )
+        self.inbox = inbox
         self._put = inbox.put
+        self._killed = context.killed
         self._lock = threading.Lock()  #: guards what follows, and the write of ``reason``
-        self._monitors: dict[MonitorRef, Cell] = {}
+        self._monitors: dict[MonitorRef, Cell] = {}  #: who is to be told of this one's end
+        #: Whose ends this one is to be told of, until it has been; None once it wants to hear no more of it.
+        self._watching: dict[MonitorRef, Cell | None] = {}
         self._links: dict[Ref, Cell] = {}
         self._open: set[Question] = set()  #: handed to a handler and not yet answered
         self._waiting: list[threading.Lock] = []  #: the gates of those who wait for the end
@@ -71,30 +90,65 @@ class Cell:
 
     def call(self, request: object, timeout: float) -> Any:
         """See ``Ref.call``."""
+        clock = self.context.clock
+        return self._answer_to(Call(request, clock.now() + timeout), timeout)
+
+    def ask_system(self, request: object, timeout: float) -> Any:
+        """Have the framework itself answer *request* in the actor's thread; fails as ``Ref.call``."""
+        return self._answer_to(SystemCall(request, self.context.clock.now() + timeout), timeout)
+
+    def send_request(self, request: object, reply_to: Ref | None) -> Pending:
+        """See ``Ref.send_request``."""
+        sent = Request(request)
+        pending = Pending(self, sent)
+        if reply_to is not None:
+            sent.listener = lambda: reply_to.send(Response(pending))
+        if self.closing:
+            sent.fail(NoProcess(self.ref.name))
+        else:
+            if self._killed:
+                self._refuse_killed()
+            self._put(sent)
+        return pending
+
+    def cast(self, message: object) -> None:
+        """See ``Ref.cast``."""
+        if not self.closing and not (self._killed and self._sender_is_killed()):
+            self._put(Cast(message))
+
+    def send(self, message: object) -> None:
+        """See ``Ref.send``."""
+        if not self.closing and not (self._killed and self._sender_is_killed()):
+            self._put(message)
+
+    def runs_here(self) -> bool:
+        """Return whether the calling thread is the actor's own."""
+        thread = self.thread
+        return thread is not None and thread.ident == threading.get_ident()
+
+    def _answer_to(self, call: Call, timeout: float) -> Any:
         if self.closing:
             raise NoProcess(self.ref.name)
         thread = self.thread
         # Only now: the number of a thread that has ended may be another's, the caller's for one.
         if thread is not None and thread.ident == threading.get_ident():
             raise CallSelf(self.ref.name)
-        clock = self.context.clock
-        call = Call(request, clock.now() + timeout)
+        if self._killed:
+            self._refuse_killed()
         self._put(call)
         # Answered in the very moment in which its time ran out is answered.
-        if not clock.acquire(call.gate, timeout) and not call.answered():
+        if not self.context.clock.acquire(call.gate, timeout) and not call.answered():
             self._closed(call)
             raise CallTimeout(self.ref.name, timeout)
         return call.result()
 
-    def cast(self, message: object) -> None:
-        """See ``Ref.cast``."""
-        if not self.closing:
-            self._put(Cast(message))
+    def _sender_is_killed(self) -> bool:
+        return threading.current_thread() in self._killed
 
-    def send(self, message: object) -> None:
-        """See ``Ref.send``."""
-        if not self.closing:
-            self._put(message)
+    def _refuse_killed(self) -> None:
+        sender = self._killed.get(threading.current_thread())
+        if sender is not None:
+            raise SenderKilled(sender.name, self.ref.name)
 
     # Signals, links, monitors
 
@@ -107,18 +161,51 @@ class Cell:
     def monitor(self, watcher: Cell) -> MonitorRef:
         """See ``Ref.monitor``."""
         monitor = MonitorRef(next(_monitor_ids))
-        with self._lock:
+        if watcher is self:
+            return monitor  # nobody is told of its own end
+        # Both entries or none, as for a link.
+        first, second = sorted((self, watcher), key=id)
+        with first._lock, second._lock:
             gone = self.reason is not None
-            if not gone:
-                self._monitors[monitor] = watcher
+            if watcher.reason is None:
+                watcher._watching[monitor] = self
+                if not gone:
+                    self._monitors[monitor] = watcher
         if gone:
-            watcher.send(Down(monitor, self.ref, NOPROC))
+            watcher.tell_down(Down(monitor, self.ref, NOPROC))
         return monitor
 
-    def demonitor(self, monitor: MonitorRef) -> None:
+    def demonitor(self, monitor: MonitorRef) -> bool:
         """See ``Ref.demonitor``."""
         with self._lock:
-            self._monitors.pop(monitor, None)
+            watcher = self._monitors.pop(monitor, None)
+        if watcher is not None:
+            with watcher._lock:
+                watcher._watching.pop(monitor, None)
+        return watcher is not None
+
+    def stop_watching(self, monitor: MonitorRef, *, flush: bool) -> bool:
+        """See ``Actor.demonitor``; for the watcher's own thread."""
+        watched = self._watching.get(monitor)
+        if watched is None:
+            return False
+        found = watched.demonitor(monitor)
+        if flush and not found:
+            # Its Down lies in the mailbox, or is about to: it is dropped when it is met there.
+            with self._lock:
+                if monitor in self._watching:
+                    self._watching[monitor] = None
+        return found
+
+    def tell_down(self, down: Down) -> None:
+        """Put *down* into this watcher's mailbox, whoever's thread this is."""
+        if not self.closing:
+            self._put(down)
+
+    def hears(self, down: Down) -> bool:
+        """Note that *down* has been taken from the mailbox; return whether it is to be handled."""
+        with self._lock:
+            return self._watching.pop(down.monitor, self) is not None
 
     def link(self, other: Cell) -> None:
         """Tie two actors' fates: when one ends, the other gets an exit signal; at once, if one has ended."""
@@ -200,15 +287,18 @@ class Cell:
             self.reason = reason
             if outside and self.thread is not None:
                 self.context.abandoned(self.ref, self.thread)
+                if self.thread.is_alive():
+                    # Nothing that its thread still sends arrives, as nothing of a dead process does.
+                    self.context.killed[self.thread] = self.ref
             # The name is free once the reason is there, and before anybody hears of the end: a supervisor that
             # finds the actor ended starts the next incarnation with it.
             self.context.registry.unregister(self.ref.name, self.ref)
-            monitors, links = self._monitors, self._links
-            self._monitors, self._links = {}, {}
+            monitors, links, watching = self._monitors, self._links, self._watching
+            self._monitors, self._links, self._watching = {}, {}, {}
             unanswered = tuple(self._open)
         for question in unanswered:
             self._refuse(question)
-        self._inbox.close(self._refuse)
+        self.inbox.close(self._refuse)
         # The supervisor before the monitors: who hears Down and asks it for a new child with the id of the old
         # one must find the exit dealt with.
         for linked in links.values():
@@ -217,7 +307,11 @@ class Cell:
             if not (silent and linked.ref == self.parent):
                 linked.signal(self.ref, reason)
         for monitor, watcher in monitors.items():
-            watcher.send(Down(monitor, self.ref, reason))
+            watcher.tell_down(Down(monitor, self.ref, reason))
+        for monitor, watched in watching.items():
+            if watched is not None:  # nobody is left to be told
+                with watched._lock:
+                    watched._monitors.pop(monitor, None)
         events = self.context.events
         try:
             if events.active and not silent:
@@ -233,7 +327,20 @@ class Cell:
                 open_gate(gate)
         return True
 
-    # For the actor's own loop
+    # For the actor's own thread
+
+    def surroundings(self) -> Surroundings:
+        """Return who is tied to this actor, at this moment."""
+        with self._lock:
+            return Surroundings(
+                links=tuple(self._links),
+                monitors=tuple(watched.ref for watched in self._watching.values() if watched is not None),
+                monitored_by=tuple(watcher.ref for watcher in self._monitors.values()),
+            )
+
+    def thread_ended(self) -> None:
+        """Forget that the actor was killed before its thread came to its end, which is now."""
+        self._killed.pop(threading.current_thread(), None)
 
     def opened(self, question: Question) -> bool:
         """Note that a handler gets *question* and may answer it later; it is refused if the actor ends before.

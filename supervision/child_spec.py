@@ -104,14 +104,16 @@ def _auto_shutdown(given: AutoShutdown | str) -> AutoShutdown:
 
 
 def _seconds_or_brutal(given: float | BrutalKill | str) -> float | BrutalKill:
-    return BRUTAL_KILL if given == "brutal_kill" else given  # type: ignore[return-value]
+    if isinstance(given, str):
+        return {"brutal_kill": BRUTAL_KILL, "infinity": math.inf}.get(given, given)  # type: ignore[return-value]
+    return given
 
 
 def _one_of(kind: type[E]) -> Callable[[object, attrs.Attribute[E], object], None]:
     def check(_: object, field: attrs.Attribute[E], value: object) -> None:
         if not isinstance(value, kind):
             names = ", ".join(repr(member.value) for member in kind)
-            raise InvalidSpec(field.name, value, f"a {kind.__name__}: {names}")
+            raise InvalidSpec(field.name, value, f"one of {names}")
 
     return check
 
@@ -173,8 +175,9 @@ class ChildSpec:
         significant: Whether its own end counts towards its supervisor's ``auto_shutdown``.
         type: Whether it supervises others; a ``ChildType`` or its name.
         shutdown: Seconds that it gets to end after it was asked to; then its thread is abandoned and counts as
-            killed. 0 asks and does not wait, ``math.inf`` waits for ever, ``BRUTAL_KILL`` does not ask.
-            Default: 5 s for workers, ``math.inf`` for supervisors (OTP's).
+            killed. 0 asks and does not wait, ``math.inf`` waits for ever, ``BRUTAL_KILL`` does not ask;
+            OTP's
+            names "infinity" and "brutal_kill" are taken too. Default: 5 s for workers, ``math.inf`` for supervisors (OTP's).
         start_timeout: Seconds for ``init`` to return; then the start fails. OTP has no such limit for children;
             here no wait is without one. Default: 30 s for workers, ``math.inf`` for supervisors, whose children
             have their own.

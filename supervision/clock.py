@@ -32,6 +32,10 @@ class Timer:
         pending, self._callback = self._callback, None
         return pending is not None
 
+    def is_pending(self) -> bool:
+        """Return whether the callback is still to come."""
+        return self._callback is not None
+
     def fire(self) -> None:
         """Run the callback now unless it was cancelled; for clocks only."""
         callback, self._callback = self._callback, None

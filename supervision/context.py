@@ -13,6 +13,7 @@ from typing import final
 import attrs
 
 from supervision.clock import Clock
+from supervision.events import ActorUnstopped
 from supervision.ref import Ref
 from supervision.registry import Registry
 from supervision.sinks import EventBus
@@ -31,6 +32,10 @@ class TreeContext:
     events: EventBus = attrs.field(factory=EventBus, init=False)
     _incarnations: Iterator[int] = attrs.field(factory=lambda: itertools.count(1), init=False)
     _unstopped: dict[Ref, threading.Thread] = attrs.field(factory=dict, init=False)
+    #: The threads of killed actors that have not come to their end: what they send is refused. Looked at for each
+    #: message, so it is empty but for those moments. Threads, not their numbers, which are used again.
+    killed: dict[threading.Thread, Ref] = attrs.field(factory=dict, init=False)
+    _abandonments: list[float] = attrs.field(factory=list, init=False)
 
     @registry.default
     def _own_registry(self) -> Registry:
@@ -47,6 +52,16 @@ class TreeContext:
             if old not in running:
                 self._unstopped.pop(old, None)
         self._unstopped[ref] = thread
+
+    def would_not_stop(self, ref: Ref, waited: float) -> None:
+        """Count *ref*, whose thread did not end within *waited* seconds, and tell who listens."""
+        self._abandonments.append(waited)
+        if self.events.active:
+            self.events.emit(ActorUnstopped(actor=ref.name, incarnation=ref.incarnation, waited=waited))
+
+    def unstopped_count(self) -> int:
+        """Return how many threads would not stop, and were abandoned, since the tree was made."""
+        return len(self._abandonments)
 
     def settle(self, timeout: float) -> None:
         """Wait for abandoned threads that are on their way out. Blocks until one takes *timeout* real seconds."""

@@ -28,9 +28,12 @@ __all__ = [
     "MaxChildren",
     "NoProcess",
     "NoSuchChild",
+    "RequestAbandoned",
+    "SenderKilled",
     "SimpleOneForOne",
     "StartError",
     "SupervisionError",
+    "TakesNoMessages",
     "TreeEnded",
     "TreeNotRunning",
 ]
@@ -263,3 +266,42 @@ class TreeEnded(TreeNotRunning):
             f"tree {self.name!r} has ended: {self.reason}. A tree lives once: mend the cause, if something failed, "
             "and make a new Tree"
         )
+
+
+class RequestAbandoned(SupervisionError):
+    """The request was given up by whoever sent it; send it again to have an answer."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"the request to actor {self.name!r} was abandoned before its answer came; send it again"
+
+
+class SenderKilled(SupervisionError):
+    """The thread that sends belongs to an actor that has been killed; return from the handler, nothing comes of it."""
+
+    def __init__(self, name: str, to: str) -> None:
+        super().__init__(name, to)
+        self.name = name
+        self.to = to
+
+    def __str__(self) -> str:
+        return (
+            f"actor {self.name!r} has been killed, and its thread may call nobody any more (here {self.to!r}); "
+            "it can only return"
+        )
+
+
+class TakesNoMessages(SupervisionError):
+    """The request cannot be answered by what it was sent to: a function, or a plain pykka actor; ``wanted`` says which."""
+
+    def __init__(self, name: str, kind: str, wanted: str) -> None:
+        super().__init__(name, kind, wanted)
+        self.name = name
+        self.kind = kind
+        self.wanted = wanted
+
+    def __str__(self) -> str:
+        return f"{self.name!r} is {self.kind}, which takes no {self.wanted}; make it an Actor"

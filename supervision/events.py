@@ -18,6 +18,7 @@ __all__ = [
     "ChildRestartFailed",
     "ChildRestarted",
     "Event",
+    "StateChanged",
     "SupervisorGaveUp",
 ]
 
@@ -120,3 +121,19 @@ class SupervisorGaveUp(Event):
 
     def describe(self) -> str:
         return f"{self.supervisor} reached its restart intensity at {self.child} ({self.reason}) and gives up"
+
+
+@final
+@attrs.frozen(kw_only=True)
+class StateChanged(Event):
+    """A state machine went from one state to another."""
+
+    level: ClassVar[str] = "DEBUG"
+    actor: str
+    incarnation: int
+    old: str
+    event: str
+    new: str
+
+    def describe(self) -> str:
+        return f"{self.actor}: {self.old} -> {self.new} by {self.event}"

@@ -1,18 +1,37 @@
-"""What can lie in an actor's mailbox besides the user's own messages.
+"""What can lie in an actor's mailbox besides the user's own messages, and the values that its handlers return.
 
-Who sends and who handles them is in ``cell`` and ``actor``.
+Who sends and who handles them is in ``cell`` and ``actor``. Durations are float seconds of the tree's clock.
 """
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 import attrs
 
 from supervision.exit_reason import ExitReason
 from supervision.ref import Ref
 
-__all__ = ["IGNORE", "NOREPLY", "Continue", "Down", "Exit", "Ignore", "MonitorRef", "NoReply", "Stop"]
+if TYPE_CHECKING:
+    from supervision.pending import Pending
+
+__all__ = [
+    "IGNORE",
+    "NOREPLY",
+    "TIMEOUT",
+    "Continue",
+    "Down",
+    "Exit",
+    "Ignore",
+    "MonitorRef",
+    "NoReply",
+    "Reply",
+    "Response",
+    "Started",
+    "Stop",
+    "TimedOut",
+    "Timeout",
+]
 
 
 @final
@@ -44,10 +63,44 @@ class Down:
 
 @final
 @attrs.frozen
+class Response:
+    """A request that this actor sent with ``send_request(..., reply_to=...)`` has its answer; ``request.wait()`` gives it."""
+
+    request: Pending
+
+
+@final
+@attrs.frozen
+class TimedOut:
+    """No message came within the ``Timeout`` that the last handler returned; OTP's ``timeout``."""
+
+
+TIMEOUT: Final = TimedOut()
+
+
+@final
+@attrs.frozen
 class Continue:
-    """Returned by ``init`` to run ``handle_continue(term)`` before any message, after the starter was answered."""
+    """Returned by any callback to run ``handle_continue(term)`` before any message; OTP's ``{continue, Term}``."""
 
     term: Any = None
+
+
+@final
+@attrs.frozen
+class Timeout:
+    """Returned by any callback: if no message comes within *seconds*, ``handle_info(TIMEOUT)`` is run.
+
+    Any message ends it, whatever becomes of it; to go on waiting, its handler returns another. Exit signals that an
+    actor ignores are none. 0 looks whether a message is there already, ``math.inf`` waits as without a timeout.
+    """
+
+    seconds: float = attrs.field()
+
+    @seconds.validator
+    def _not_negative(self, _: attrs.Attribute[float], value: object) -> None:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+            raise ValueError(f"Timeout {value!r}: expected seconds >= 0 (math.inf is allowed)")
 
 
 @final
@@ -58,12 +111,24 @@ class Ignore:
 
 @final
 @attrs.frozen
+class Started:
+    """Returned by ``init`` to give whoever starts the actor some *info* besides; OTP's ``{ok, Pid, Info}``.
+
+    It is read as ``ref.info``. *then* is what ``init`` would have returned otherwise.
+    """
+
+    info: Any
+    then: Continue | Timeout | None = None
+
+
+@final
+@attrs.frozen
 class NoReply:
     """Returned by ``handle_call``: the answer comes later, through ``From.reply``."""
 
 
-IGNORE = Ignore()
-NOREPLY = NoReply()
+IGNORE: Final = Ignore()
+NOREPLY: Final = NoReply()
 
 
 @final
@@ -71,9 +136,21 @@ NOREPLY = NoReply()
 class Stop:
     """Returned by a handler to end the actor with *reason*.
 
-    *reply* answers the call that is being handled; without one its caller gets ``ActorExited`` with the reason, as
-    after gen_server's ``{stop, Reason, State}``.
+    *reply* answers the call that is being handled, after ``terminate`` has run (gen_server's order). Without one its
+    caller gets ``ActorExited`` with the reason, as after gen_server's ``{stop, Reason, State}``.
     """
 
     reason: ExitReason
     reply: Any = NOREPLY
+
+
+@final
+@attrs.frozen
+class Reply:
+    """Returned by ``handle_call`` to answer with *value* and go on with *then*; OTP's ``{reply, Reply, State, Then}``.
+
+    A plain reply needs none of this: return the value itself. With a ``Stop`` as *then*, ``terminate`` runs first.
+    """
+
+    value: Any
+    then: Continue | Timeout | Stop | None = None

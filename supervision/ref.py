@@ -13,6 +13,7 @@ from supervision.exit_reason import SHUTDOWN, ExitReason, Killed
 if TYPE_CHECKING:
     from supervision.cell import Cell
     from supervision.messages import MonitorRef
+    from supervision.pending import Pending
 
 __all__ = ["Ref", "cell_of"]
 
@@ -60,6 +61,21 @@ class Ref:
         """
         return self._live().call(request, timeout)
 
+    def send_request(self, request: object, *, reply_to: Ref | None = None) -> Pending:
+        """Send *request* as a call and do not wait: OTP's ``send_request``. Never blocks.
+
+        Args:
+            request: Handed over by reference; do not change it afterwards.
+            reply_to: An actor that is sent a ``Response`` when the answer is here, or the news that none will come.
+
+        Returns:
+            What to ``wait`` at. An actor that is down is told there, by ``NoProcess``.
+
+        Raises:
+            NoProcess: This handle was pickled and belongs to no actor of this process.
+        """
+        return self._live().send_request(request, reply_to)
+
     def cast(self, message: object) -> None:
         """Send *message* to ``handle_cast``. Never blocks, never fails: to an actor that is down it is dropped."""
         if self._cell is not None:
@@ -78,10 +94,31 @@ class Ref:
         """
         return self._live().monitor(watcher._live())
 
-    def demonitor(self, monitor: MonitorRef) -> None:
-        """End a monitor. A ``Down`` that is in the watcher's mailbox already is still delivered."""
-        if self._cell is not None:
-            self._cell.demonitor(monitor)
+    def demonitor(self, monitor: MonitorRef) -> bool:
+        """End a monitor of this actor; from any thread. ``Actor.demonitor`` can flush its ``Down``, too.
+
+        Returns:
+            Whether it stood; if not, its ``Down`` was sent, and is still delivered if it was not yet.
+        """
+        return self._cell is not None and self._cell.demonitor(monitor)
+
+    def link(self, other: Ref) -> None:
+        """Tie two actors' fates: when one ends, the other gets an exit signal; with ``noproc`` if one has ended.
+
+        From any thread; linking twice, or an actor with itself, is fine. An actor that traps exits gets an ``Exit``.
+
+        Raises:
+            NoProcess: One of the two is no actor of this process.
+        """
+        self._live().link(other._live())
+
+    def unlink(self, other: Ref) -> None:
+        """Undo ``link``, on both sides; what has ended already has told the other.
+
+        Raises:
+            NoProcess: One of the two is no actor of this process.
+        """
+        self._live().unlink(other._live())
 
     def exit(self, reason: ExitReason, *, sender: Ref | None = None) -> None:
         """Send an exit signal, as OTP's ``exit(Pid, Reason)``: ``KILLED`` cannot be trapped, ``NORMAL`` is ignored.
@@ -120,6 +157,11 @@ class Ref:
         """
         cell = self._live()
         return cell.reason if cell.join(timeout) else None
+
+    @property
+    def info(self) -> object:
+        """What the actor's ``init`` gave with ``Started(info)``; OTP's ``{ok, Pid, Info}``. None otherwise."""
+        return None if self._cell is None else self._cell.info
 
     def is_alive(self) -> bool:
         """Return whether the actor has not ended: true until all who watch it have been told."""

@@ -5,6 +5,7 @@ The user's plain messages (``send``) and the values handlers return (``messages`
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from typing import Any, Protocol, final
@@ -13,7 +14,22 @@ from supervision.clock import open_gate
 from supervision.errors import ActorExited
 from supervision.exit_reason import Crashed, ExitReason
 
-__all__ = ["Call", "Cast", "From", "GetStatus", "Question", "StopRequest", "Wake"]
+__all__ = [
+    "Call",
+    "Cast",
+    "Describe",
+    "From",
+    "GetState",
+    "GetStatus",
+    "Question",
+    "ReplaceState",
+    "Request",
+    "Resume",
+    "StopRequest",
+    "Suspend",
+    "SystemCall",
+    "Wake",
+]
 
 
 class From(Protocol):
@@ -36,7 +52,6 @@ class Question(From, Protocol):
         """Say that the actor *name* ended with *reason* before it answered."""
 
 
-@final
 class Call:
     """One request with the one-lock place where its answer is put.
 
@@ -91,6 +106,33 @@ class Call:
 
 
 @final
+class Request(Call):
+    """A call that somebody sent without waiting; *listener* hears of its answer, in the thread that gives it.
+
+    A kind of its own, so that a plain call need not look whether it has one.
+    """
+
+    __slots__ = ("listener",)
+
+    def __init__(self, request: object) -> None:
+        super().__init__(request, math.inf)
+        self.listener: Callable[[], object] | None = None
+
+    def _settle(self, answer: tuple[object, BaseException | None]) -> bool:
+        first = super()._settle(answer)
+        if first and self.listener is not None:
+            self.listener()
+        return first
+
+
+@final
+class SystemCall(Call):
+    """A call that the framework answers, and no handler sees: the requests below. Also one that is suspended answers."""
+
+    __slots__ = ()
+
+
+@final
 class Cast:
     """A message for ``handle_cast``."""
 
@@ -119,6 +161,44 @@ class Wake:
 
 @final
 class GetStatus:
-    """The request of a call that every actor answers with its ``status()``."""
+    """System request: what the tree view shows, the actor's ``status()``."""
+
+    __slots__ = ()
+
+
+@final
+class GetState:
+    """System request of ``sys.get_state``."""
+
+    __slots__ = ()
+
+
+@final
+class ReplaceState:
+    """System request of ``sys.replace_state``."""
+
+    __slots__ = ("function",)
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self.function = function
+
+
+@final
+class Describe:
+    """System request of ``sys.get_status``."""
+
+    __slots__ = ()
+
+
+@final
+class Suspend:
+    """System request of ``sys.suspend``."""
+
+    __slots__ = ()
+
+
+@final
+class Resume:
+    """System request of ``sys.resume``."""
 
     __slots__ = ()

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 from supervision.cell import Cell
 from supervision.child_spec import BrutalKill
-from supervision.events import ActorUnstopped
 from supervision.exit_reason import KILLED, SHUTDOWN, ExitReason
 from supervision.ref import Ref, cell_of
 
@@ -52,10 +51,6 @@ def stop_together(
 
 def _await_end(cell: Cell, shutdown: float | BrutalKill, begun: float, now: float) -> ExitReason:
     if not isinstance(shutdown, BrutalKill) and not cell.join(shutdown - (now - begun)) and cell.kill():
-        events = cell.context.events
-        if events.active:
-            events.emit(
-                ActorUnstopped(actor=cell.ref.name, incarnation=cell.ref.incarnation, waited=shutdown)
-            )
+        cell.context.would_not_stop(cell.ref, shutdown)
     # Its end may have begun in another thread in this very moment; the reason is there before anybody is told.
     return cell.reason or KILLED

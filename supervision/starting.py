@@ -9,14 +9,14 @@ import inspect
 import threading
 from typing import Any, Final, final
 
-from supervision import _pykka
+from supervision import _pykka, task
 from supervision.actor import Actor
 from supervision.cell import Cell
 from supervision.child_spec import ChildSpec
 from supervision.clock import Clock, open_gate
 from supervision.context import TreeContext
 from supervision.errors import AlreadyRegistered, StartError
-from supervision.events import ActorStarted, ActorUnstopped
+from supervision.events import ActorStarted
 from supervision.exit_reason import crashed
 from supervision.messages import IGNORE, Ignore
 from supervision.ref import Ref, cell_of
@@ -45,8 +45,10 @@ def start_child(spec: ChildSpec, context: TreeContext, name: str, parent: Ref | 
         StartError: ``init`` raised, stopped or did not return in time, the name is taken, or *start* is no
             actor class. Nothing of it is left, save a thread that hangs in ``init``, which is named in the tree.
     """
-    inbox = _pykka.Inbox()
+    inbox = task.FunctionInbox() if task.is_function(spec.start) else _pykka.Inbox()
     cell = Cell(context, name, parent, inbox)
+    if isinstance(inbox, task.FunctionInbox):
+        inbox.cell = cell
     try:
         context.registry.register(name, cell.ref)
     except AlreadyRegistered as error:
@@ -76,17 +78,16 @@ def start_child(spec: ChildSpec, context: TreeContext, name: str, parent: Ref | 
     if isinstance(outcome, Ignore):
         return IGNORE
     if outcome is None:
-        if context.events.active:
-            context.events.emit(
-                ActorUnstopped(actor=name, incarnation=cell.ref.incarnation, waited=spec.start_timeout)
-            )
+        context.would_not_stop(cell.ref, spec.start_timeout)
         raise StartError(name, f"init did not return within {spec.start_timeout:g} s")
     raise outcome
 
 
-def _launch(spec: ChildSpec, cell: Cell, inbox: _pykka.Inbox, answer: _Answer) -> None:
+def _launch(spec: ChildSpec, cell: Cell, inbox: _pykka.Inbox | task.FunctionInbox, answer: _Answer) -> None:
     start = spec.start
-    if _pykka.is_plain_actor(start):
+    if isinstance(inbox, task.FunctionInbox):
+        task.launch(start, spec.args, spec.kwargs, cell, answer.give)
+    elif _pykka.is_plain_actor(start):
         plain: Any = start
         _pykka.supervised(plain, inbox)(*spec.args, **spec.kwargs).attach(cell, answer.of_hook(cell))
     elif isinstance(start, type) and issubclass(start, Actor):
@@ -95,7 +96,9 @@ def _launch(spec: ChildSpec, cell: Cell, inbox: _pykka.Inbox, answer: _Answer) -
         actor.actor_ref.actor_inbox = inbox  # pykka's reference keeps its own pointer to the mailbox
         actor.attach(cell, spec.args, spec.kwargs, answer.give)
     else:
-        raise TypeError(f"start {start!r}: expected an Actor class or a pykka.ThreadingActor class")
+        raise TypeError(
+            f"start {start!r}: expected an Actor class, a pykka.ThreadingActor class or a function"
+        )
 
 
 def _made(start: type[Actor]) -> Actor:

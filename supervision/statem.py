@@ -1,12 +1,14 @@
 """The one state machine mechanism of the project: a declared transition table and what follows from it.
 
-Pure. What a machine is about (a worker's life, a connection) is declared where that subject lives.
+Pure. What a machine is about (a worker's life, a connection) is declared where that subject lives. A table can be asked
+directly; ``state_engine`` runs one as gen_statem does, ``state_machine`` is the actor around that.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Collection, Iterator, Mapping
 from types import MappingProxyType
 from typing import Generic, TypeVar, final
 
@@ -41,21 +43,37 @@ class TransitionTable(Generic[S, E]):
         subject: What the machine describes, with its article, for errors ("a worker").
         initial: The state it begins in.
         rows: For each state of the enumeration, event to next state; a final state's row is empty.
+        postponed: For a state, the events that wait there until another state takes them.
+        timeouts: For a state, after how many seconds in it which event happens by itself.
 
     Raises:
-        ValueError: A state of the enumeration has no row, or cannot be reached.
+        ValueError: A state of the enumeration has no row, or cannot be reached; a state postpones what it takes, or
+            is final and postpones; its timeout is not above 0 s, or the event of its timeout is not in its row.
     """
 
-    def __init__(self, subject: str, initial: S, rows: Mapping[S, Mapping[E, S]]) -> None:
+    def __init__(
+        self,
+        subject: str,
+        initial: S,
+        rows: Mapping[S, Mapping[E, S]],
+        *,
+        postponed: Mapping[S, Collection[E]] = MappingProxyType({}),
+        timeouts: Mapping[S, tuple[float, E]] = MappingProxyType({}),
+    ) -> None:
         missing = [state.value for state in type(initial) if state not in rows]
         if missing:
             raise ValueError(f"{subject}: no row for {', '.join(missing)}; a final state has an empty one")
         self.subject = subject
         self.initial = initial
         self._rows = MappingProxyType({state: MappingProxyType(dict(row)) for state, row in rows.items()})
+        self._postponed = MappingProxyType({state: tuple(events) for state, events in postponed.items()})
+        self._timeouts = MappingProxyType(dict(timeouts))
+        #: The enumerations that its events are of.
+        self.event_types: tuple[type[E], ...] = tuple({type(event) for _, event, _ in self.edges()})
         unreachable = set(type(initial)) - self._reachable()
         if unreachable:
             raise ValueError(f"{subject}: nothing leads to {', '.join(sorted(s.value for s in unreachable))}")
+        self._check_waiting()
 
     def next(self, state: S, event: E) -> S:
         """Return the state after *event*.
@@ -73,6 +91,14 @@ class TransitionTable(Generic[S, E]):
         """Return whether *event* can happen in *state*."""
         return event in self._rows[state]
 
+    def postpones(self, state: S, event: E) -> bool:
+        """Return whether *event* waits in *state* until another state takes it."""
+        return event in self._postponed.get(state, ())
+
+    def timeout_of(self, state: S) -> tuple[float, E] | None:
+        """Return after how many seconds in *state* which event happens by itself, if one does."""
+        return self._timeouts.get(state)
+
     def is_final(self, state: S) -> bool:
         """Return whether nothing can happen any more."""
         return not self._rows[state]
@@ -86,11 +112,34 @@ class TransitionTable(Generic[S, E]):
     def as_mermaid(self) -> str:
         """Return the machine as a Mermaid state diagram, for the docs."""
         lines = ["stateDiagram-v2", f"    [*] --> {self.initial.value}"]
+        for state, event, target in self.edges():
+            timeout = self._timeouts.get(state)
+            after = f" after {timeout[0]:g} s" if timeout is not None and timeout[1] is event else ""
+            lines.append(f"    {state.value} --> {target.value}: {event.value}{after}")
         lines += [
-            f"    {state.value} --> {target.value}: {event.value}" for state, event, target in self.edges()
+            f"    note right of {state.value}: postpones {', '.join(event.value for event in events)}"
+            for state, events in self._postponed.items()
+            if events
         ]
         lines += [f"    {state.value} --> [*]" for state in self._rows if self.is_final(state)]
         return "\n".join(lines)
+
+    def _check_waiting(self) -> None:
+        for state, events in self._postponed.items():
+            if self.is_final(state):
+                raise ValueError(f"{self.subject}: {state.value} is final and cannot postpone anything")
+            both = [event.value for event in events if self.takes(state, event)]
+            if both:
+                raise ValueError(f"{self.subject}: {state.value} both takes and postpones {', '.join(both)}")
+        for state, (seconds, event) in self._timeouts.items():
+            if not (seconds > 0 and math.isfinite(seconds)):
+                raise ValueError(
+                    f"{self.subject}: the timeout of {state.value} is {seconds!r}; expected seconds > 0"
+                )
+            if not self.takes(state, event):
+                raise ValueError(
+                    f"{self.subject}: {state.value} does not take {event.value!r}, the event of its timeout"
+                )
 
     def _reachable(self) -> set[S]:
         found = {self.initial}

@@ -185,7 +185,7 @@ class Tree:
         Raises:
             TreeNotRunning: Before ``start``, while it ends, or in a forked copy of the process.
             TreeEnded: It has ended; the error says why.
-            ChildExists, StartError, CallTimeout: As there.
+            AlreadyStarted, AlreadyPresent, InvalidSpec, StartError, CallTimeout: As there.
         """
         self._refuse_copy()
         root = self.root

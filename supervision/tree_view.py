@@ -12,7 +12,7 @@ import attrs
 
 from supervision.child_spec import ChildType
 from supervision.errors import SupervisionError
-from supervision.ref import Ref
+from supervision.ref import Ref, cell_of
 from supervision.requests import GetStatus
 from supervision.supervisor import which_children
 
@@ -72,7 +72,7 @@ def snapshot(ref: Ref, type: ChildType, timeout: float, *, restarts: int = 0) ->
     """Ask *ref* and all below it what they are. Blocks for at most *timeout* seconds for each actor."""
     id = ref.name.rpartition("/")[2]
     try:
-        status = ref.call(GetStatus(), timeout=timeout)
+        status = cell_of(ref).ask_system(GetStatus(), timeout)
         rows = which_children(ref, timeout=timeout) if type is ChildType.SUPERVISOR else ()
     except SupervisionError as error:
         end = None if ref.is_alive() else ref.join(timeout=0)

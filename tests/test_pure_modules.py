@@ -27,8 +27,11 @@ PURE = frozenset(
         "bridge.options",
         "bridge.protocol",
         "bridge.wire.frames",
+        "supervision.administration",
+        "supervision.backoff",
         "supervision.child_spec",
         "supervision.child_table",
+        "supervision.commands",
         "supervision.decisions",
         "supervision.errors",
         "supervision.events",
@@ -37,8 +40,11 @@ PURE = frozenset(
         "supervision.links",
         "supervision.messages",
         "supervision.ref",
+        "supervision.state_actions",
+        "supervision.state_engine",
         "supervision.statem",
         "supervision.strategy",
+        "supervision.sup_state",
     }
 )
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from pathlib import Path
 
 import attrs
 
@@ -27,9 +27,12 @@ from actors.demo.report import Report
 from actors.demo.style import Style
 from actors.demo.summary import summary
 from actors.demo.verify import differences
+from actors.demo.words import one_line
 from actors.options import usable_cpus
 from actors.pool import Pool
 from bridge.options import InterpreterOptions
+from bridge.run_dir import RunDirectory
+from supervision.clock import MonotonicClock
 from supervision.errors import SupervisionError
 
 __all__ = ["main"]
@@ -73,8 +76,7 @@ def _run(options: Options, plan: Plan) -> Report:
     with ExitStack() as stack:
         poisons = None
         if options.poison:
-            poisons = stack.enter_context(tempfile.TemporaryDirectory(prefix="census-poison-"))
-            poison.write(poisons)
+            poisons = _write_poisons(stack)
         comparison = None
         if options.compare:
             progress.say("the same work over ProcessPoolExecutor …")
@@ -94,6 +96,18 @@ def _run(options: Options, plan: Plan) -> Report:
         except KeyboardInterrupt:
             outcome = attrs.evolve(outcome, interrupted=True)
     return Report.of(outcome, differences=found, comparison=comparison)
+
+
+def _write_poisons(stack: ExitStack) -> str:
+    """Write the poisoned files where they are gone with *stack* or, if we are killed, at the next start of any pool."""
+    clock = MonotonicClock()
+    run = RunDirectory.create(clock)
+    stack.callback(run.remove)
+    clock.close()
+    directory = Path(run.path, "poison")
+    directory.mkdir()
+    poison.write(str(directory))
+    return str(directory)
 
 
 def _drive(options: Options, plan: Plan, poisons: str | None, progress: Progress) -> Outcome:
@@ -155,5 +169,5 @@ def _print(report: Report, options: Options) -> None:
 
 
 def _fail(why: str, code: int) -> int:
-    print(f"python -m actors.demo: {why}", file=sys.stderr)
+    print(f"python -m actors.demo: {one_line(why, longest=1000)}", file=sys.stderr)
     return code

@@ -18,7 +18,7 @@ from actors.demo.plan import Plan, Task, spread
 from actors.demo.poison import POISONS, Poison
 from actors.demo.poisoned import administer
 from actors.demo.session_run import SessionRun
-from actors.demo.source import one_line
+from actors.demo.words import one_line
 from actors.errors import PoolError
 from actors.status import PoolStatus
 
@@ -32,6 +32,7 @@ __all__ = ["Driver", "Moment"]
 _SESSIONS_PER_WORKER: Final = 2
 _SESSIONS_PER_WORKER_UNDER_CHAOS: Final = 1
 _TICK: Final = 0.1  # seconds between two pictures of the progress
+_SETTLING: Final = 5.0  # seconds for the pool to replace who died last
 
 
 @final
@@ -92,6 +93,8 @@ class Driver:
                 watch(self._moment())
                 thread.join(_TICK)
         seconds = time.monotonic() - self._began
+        interrupted = self._stopping and self._failure is None
+        self._settle(watch)
         return Outcome(
             plan=self._plan,
             sessions=tuple(sorted(self._sessions, key=lambda session: session.plan.id)),
@@ -99,9 +102,22 @@ class Driver:
             seconds=seconds,
             status=self._pool.status(),
             tree=self._pool.tree.snapshot(),
-            interrupted=self._stopping and self._failure is None,
+            interrupted=interrupted,
             failure=self._failure,
         )
+
+    def _settle(self, watch: Callable[[Moment], None]) -> None:
+        """Wait, for a moment, until the pool's books have every death that was met, and its last dead are replaced."""
+        met = {death.certificate.incarnation for session in self._sessions for death in session.deaths}
+        met |= {death.certificate.incarnation for death in self._poisoned if death.certificate is not None}
+        limit = time.monotonic() + _SETTLING
+        pause = threading.Event()
+        while not self._stopping and time.monotonic() < limit:
+            status = self._pool.status()
+            if status.deaths >= len(met) and status.ready >= status.target:
+                return
+            watch(self._moment())
+            pause.wait(_TICK)
 
     def _drive(self) -> None:
         """Take one task after the other; the body of each thread."""

@@ -18,7 +18,8 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 def draining_on_interrupt(drain: Callable[[], None]) -> Iterator[None]:
     """Within the block, call *drain* at the first SIGINT or SIGTERM, and raise KeyboardInterrupt at the second.
 
-    Outside the main thread, where Python allows no handlers, it changes nothing.
+    Outside the main thread, where Python allows no handlers, it changes nothing; nor for a signal that is ignored, as
+    SIGINT is for a job in the background of a script.
 
     Args:
         drain: Must not block nor take a lock: it runs between two instructions of the main thread.
@@ -35,7 +36,9 @@ def draining_on_interrupt(drain: Callable[[], None]) -> Iterator[None]:
         asked = True
         drain()
 
-    before = {number: signal.signal(number, handle) for number in _SIGNALS}
+    ignored = (signal.SIG_IGN, None)  # None: C code handles it
+    taken = [number for number in _SIGNALS if signal.getsignal(number) not in ignored]
+    before = {number: signal.signal(number, handle) for number in taken}
     try:
         yield
     finally:

@@ -9,10 +9,15 @@ from typing import Final, NoReturn, final
 
 import attrs
 
+from actors.demo.words import one_line
+
 __all__ = ["LEVELS", "Options", "parse"]
 
 #: Each is a process; far more than any machine has use for would only exhaust it.
 MOST_WORKERS: Final = 512
+#: 16 TiB. Beyond what a system call takes, a limit is no limit but an error, and no machine has so much.
+MOST_MEMORY: Final = 1 << 24  # MiB
+LONGEST_DEADLINE: Final = 604_800.0  #: seconds: a week, and less than a poll can wait
 
 LEVELS: Final = ("TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -90,7 +95,7 @@ def parse(arguments: Sequence[str] | None, workers: int) -> Options:
     )
     add("--deadline", type=_seconds, default=300.0, metavar="SECONDS",
         help="when ProcessPoolExecutor's processes are killed (default: %(default)g)")  # fmt: skip
-    add("--memory", type=_whole(256), default=1024, metavar="MIB",
+    add("--memory", type=_whole(256, MOST_MEMORY), default=1024, metavar="MIB",
         help="address space of each worker process (default: %(default)s)")  # fmt: skip
     add(
         "--no-affinity",
@@ -124,11 +129,10 @@ class _Parser(argparse.ArgumentParser):
     """Argparse prints its usage before an error; here one line is all."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message} (see --help)\n")
+        self.exit(2, f"{self.prog}: {one_line(message, longest=400)} (see --help)\n")
 
 
-def _whole(least: int, most: float = math.inf) -> Callable[[str], int]:
-    limit = "" if most == math.inf else f" and at most {most:g}"
+def _whole(least: int, most: int) -> Callable[[str], int]:
 
     def convert(text: str) -> int:
         try:
@@ -136,7 +140,9 @@ def _whole(least: int, most: float = math.inf) -> Callable[[str], int]:
         except ValueError:
             number = least - 1
         if not least <= number <= most:
-            raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number, at least {least}{limit}")
+            raise argparse.ArgumentTypeError(
+                f"{_given(text)}: expected a whole number, at least {least} and at most {most}"
+            )
         return number
 
     return convert
@@ -145,15 +151,21 @@ def _whole(least: int, most: float = math.inf) -> Callable[[str], int]:
 def _rate(text: str) -> float:
     rate = _float(text)
     if not 0.0 <= rate <= 1.0:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a probability from 0 to 1")
+        raise argparse.ArgumentTypeError(f"{_given(text)}: expected a probability from 0 to 1")
     return rate
 
 
 def _seconds(text: str) -> float:
     seconds = _float(text)
-    if not 0.0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected seconds, more than 0")
+    if not 0.0 < seconds <= LONGEST_DEADLINE:
+        raise argparse.ArgumentTypeError(
+            f"{_given(text)}: expected seconds, more than 0 and at most {LONGEST_DEADLINE:g}"
+        )
     return seconds
+
+
+def _given(text: str) -> str:
+    return one_line(repr(text), longest=60)
 
 
 def _float(text: str) -> float:

@@ -1,6 +1,6 @@
 """What became of the work: values that the driver returns and everything else reads.
 
-How it comes about is in ``session_run``, ``poisoned`` and ``driver``; how it is told is in ``summary`` and ``as_json``.
+How it comes about is in ``session_run``, ``poisoned`` and ``driver``; how it is told is in ``summary`` and ``report``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from actors.demo.census import FileError
 from actors.demo.plan import Plan, SessionPlan
 from actors.demo.table import Table
 from actors.status import PoolStatus
-from bridge.certificate import Certificate
+from bridge.certificate import Certificate, Verdict
 from supervision.tree_view import TreeNode
 
 __all__ = ["Death", "Kill", "Outcome", "PoisonDeath", "SessionOutcome", "distinct"]
@@ -128,11 +128,11 @@ class Outcome:
 
     @property
     def deaths(self) -> tuple[Death, ...]:
-        """Every death of a worker, once."""
+        """Every death of a worker, once; one that ended in good order, because it was asked to, has not died."""
         met = [death for session in self.sessions for death in session.deaths]
         met += [Death(it.certificate, it.path) for it in self.poisoned if it.certificate is not None]
         met += [Death(certificate, None) for certificate in self.status.certificates]
-        return distinct(met)
+        return distinct(death for death in met if death.certificate.verdict is not Verdict.STOPPED)
 
 
 def distinct(deaths: Iterable[Death]) -> tuple[Death, ...]:

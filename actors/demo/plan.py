@@ -17,7 +17,8 @@ import attrs
 
 from actors.demo.census import FileError
 from actors.demo.poison import Poison
-from actors.demo.source import LARGEST, one_line
+from actors.demo.source import LARGEST
+from actors.demo.words import one_line, visible
 
 __all__ = [
     "SLICE",
@@ -91,7 +92,7 @@ def make_plan(path: str | None = None, *, seed: int = 0, chaos: float = 0.0) -> 
         raise BadInput(f"chaos {chaos:g}: expected a probability from 0 to 1")
     start = Path(path if path is not None else standard_library()).absolute()
     if not os.path.lexists(start):
-        raise BadInput(f"{start}: no such file or directory")
+        raise BadInput(f"{visible(str(start))}: no such file or directory")
     errors: list[FileError] = []
     if start.is_dir():
         root = start
@@ -105,8 +106,8 @@ def make_plan(path: str | None = None, *, seed: int = 0, chaos: float = 0.0) -> 
         for number, part in enumerate(_slices(sorted(found[directory])))
     ]
     if not sessions:
-        why = f" ({errors[0].path} {errors[0].reason})" if errors else ""
-        raise BadInput(f"{start}: no .py files{why}")
+        why = f" ({visible(errors[0].path)} {errors[0].reason})" if errors else ""
+        raise BadInput(f"{visible(str(start))}: no .py files{why}")
     return Plan(str(root), tuple(sessions), tuple(errors))
 
 

@@ -13,6 +13,7 @@ from actors.demo.census import FileError
 from actors.demo.compare import Comparison
 from actors.demo.outcome import Death, Outcome
 from actors.demo.packages import Census, merge
+from actors.demo.words import counted, grouped, noun, visible
 
 __all__ = ["Report"]
 
@@ -58,20 +59,25 @@ class Report:
         if outcome.failure:
             found.append(f"the pool could not go on: {outcome.failure}")
         if outcome.lost:
-            found.append(f"{len(outcome.lost)} files are lost, {outcome.lost[0]} first")
+            are = noun(len(outcome.lost), "is", "are")
+            found.append(f"{counted(len(outcome.lost), 'file')} {are} lost, {visible(outcome.lost[0])} first")
         if outcome.missing:
-            found.append(f"{outcome.missing} files were not come to")
+            found.append(f"nobody came to {counted(outcome.missing, 'file')}")
         if outcome.given_up:
-            found.append(f"{len(outcome.given_up)} files were given up, {outcome.given_up[0].path} first")
+            first = visible(outcome.given_up[0].path)
+            were = noun(len(outcome.given_up), "was", "were")
+            found.append(f"{counted(len(outcome.given_up), 'file')} {were} given up, {first} first")
         if len(outcome.kills) != outcome.strikes:
-            found.append(f"{outcome.strikes} kills were planned, {len(outcome.kills)} struck")
+            were = noun(outcome.strikes, "was", "were")
+            found.append(
+                f"{counted(outcome.strikes, 'kill')} {were} planned, {grouped(len(outcome.kills))} struck"
+            )
         found += [
             f"{death.path} did not end as it must" for death in outcome.poisoned if not death.as_expected
         ]
         if self.differences:
-            found.append(
-                f"{len(self.differences)} differences to the serial run, the first: {self.differences[0]}"
-            )
+            count = counted(len(self.differences), "difference")
+            found.append(f"{count} to the serial run, the first: {visible(self.differences[0])}")
         return tuple(found)
 
     @property

@@ -18,8 +18,8 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from actors.demo.poison import POISONS
-from actors.demo.source import one_line
 from actors.demo.table import add_file, fall
+from actors.demo.words import one_line
 
 __all__ = ["limit_memory", "main", "work"]
 

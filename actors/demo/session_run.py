@@ -15,7 +15,7 @@ from actors.demo import table
 from actors.demo.census import FileError
 from actors.demo.outcome import Death, Kill, SessionOutcome
 from actors.demo.plan import SessionPlan
-from actors.demo.source import one_line
+from actors.demo.words import one_line
 from actors.errors import CallExpired, SessionLost
 from actors.session import Session
 from bridge.certificate import Certificate
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ATTEMPTS", "FILE_TIMEOUT", "MOVES", "SessionRun"]
 
-ATTEMPTS: Final = 3  #: times that a file may kill its worker, or find none, before it is given up
+#: Times that a file may kill its worker, or find it busy, before it is given up; and that a table may find it busy.
+ATTEMPTS: Final = 3
 MOVES: Final = 300  #: moves of one session; beyond, somebody kills faster than we can work
 FILE_TIMEOUT: Final = 60.0  #: seconds for one file, with the wait for the session's worker
 
@@ -62,7 +63,7 @@ class SessionRun:
         self._acknowledged: set[str] = set()  #: by any
         self._given_up: list[FileError] = []
         self._failures: dict[str, int] = {}  #: by file
-        self._struck: set[str] = set()
+        self._struck: set[str] = set()  #: files whose kill is proven
         self._kills: list[Kill] = []
         self._deaths: list[Death] = []
         self._moves = 0
@@ -72,7 +73,8 @@ class SessionRun:
         """Do every file, read the table, and let go of the worker. Blocks.
 
         Raises:
-            PoolError: The pool cannot go on, or the session was moved MOVES times.
+            PoolError: The pool cannot go on, the session was moved MOVES times, or its worker had no time for its table
+                in ATTEMPTS times FILE_TIMEOUT.
         """
         found = self._finish()
         self._session.end()
@@ -92,15 +94,30 @@ class SessionRun:
 
     def _finish(self) -> table.Table:
         """Do every file and return the table of them all; the worker may die before that is read, too."""
+        expired = 0
         while True:
             self._work()
             try:
                 found = self._session.call(table.read, self._session.id, timeout=FILE_TIMEOUT)
-                self._session.call(table.forget, self._session.id, timeout=FILE_TIMEOUT)
             except (SessionLost, WorkerDied, CallDeadline) as error:
                 self._move(error, None)
+            except CallExpired:
+                # The worker is at another session's file. It has the table all the same.
+                expired += 1
+                if expired == ATTEMPTS:
+                    raise
             else:
+                self._forget()
                 return found
+
+    def _forget(self) -> None:
+        """Free the worker's memory of the table, which is read: if that fails there is nothing to make good."""
+        try:
+            self._session.call(table.forget, self._session.id, timeout=FILE_TIMEOUT)
+        except (SessionLost, WorkerDied, CallDeadline) as error:
+            self._note(error, None)
+        except CallExpired:
+            pass  # the worker, and what it keeps, ends with the run
 
     def _work(self) -> None:
         """Do what is to be done; when the worker is lost, its acknowledged files come to the front of that again."""
@@ -142,9 +159,11 @@ class SessionRun:
 
         def strike(progress: Progress) -> None:
             if progress.note == path and not aimed:
+                try:
+                    os.kill(progress.pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    return  # something else was faster; the next worker is struck
                 aimed.append(progress.pid)
-                self._struck.add(path)
-                os.kill(progress.pid, signal.SIGKILL)
 
         try:
             self._session.call(
@@ -152,20 +171,24 @@ class SessionRun:
             )
         except WorkerDied as error:
             certificate = error.certificate
-            if certificate.pid in aimed and certificate.signal == "SIGKILL":
-                self._kills.append(Kill(certificate.worker, certificate.pid, certificate.signal, path))
+            if certificate.pid in aimed and _from_outside(certificate):
+                self._struck.add(path)
+                self._kills.append(Kill(certificate.worker, certificate.pid, "SIGKILL", path))
             raise
 
     def _move(self, error: SessionLost | WorkerDied | CallDeadline, path: str | None) -> None:
         """Note the death, and begin anew with another worker."""
-        if error.certificate is not None:
-            self._deaths.append(Death(error.certificate, path if _had_begun(error) else None))
+        self._note(error, path)
         if self._moves == MOVES:
             raise SessionLost(self._session.id, error.certificate)
         self._moves += 1
         self._session.rebind()
         self._todo.extendleft(reversed(self._in_table))
         self._in_table.clear()
+
+    def _note(self, error: SessionLost | WorkerDied | CallDeadline, path: str | None) -> None:
+        if error.certificate is not None:
+            self._deaths.append(Death(error.certificate, path if _had_begun(error) else None))
 
     def _suspect(self, path: str, why: str) -> None:
         """Count a failure that is the fault of *path*, and give it up if that was once too often."""

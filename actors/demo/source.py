@@ -16,7 +16,9 @@ import warnings
 from pathlib import Path
 from typing import Final, final
 
-__all__ = ["LARGEST", "TOO_DEEP", "Unreadable", "load", "one_line"]
+from actors.demo.words import one_line
+
+__all__ = ["LARGEST", "TOO_DEEP", "Unreadable", "load"]
 
 LARGEST: Final = 8 << 20  #: bytes; beyond it a file is data, and its syntax tree would not fit in a worker
 TOO_DEEP: Final = "nests too deeply"
@@ -47,12 +49,6 @@ def load(path: str) -> tuple[ast.Module, int]:
     text = _decode(_read(path))
     lines = text.count("\n") + (not text.endswith("\n") and text != "")
     return _parse(text), lines
-
-
-def one_line(error: object) -> str:
-    """Return the text of *error* as one line of at most 200 characters."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 200 else text[:199] + "…"
 
 
 def _read(path: str) -> bytes:

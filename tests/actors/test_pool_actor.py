@@ -10,7 +10,7 @@ from typing import final
 import pytest
 from desk_house import FakeInterpreter, a_certificate, a_desk
 
-from actors.errors import PoolCannotStart, PoolGaveUp
+from actors.errors import PoolCannotStart, PoolGaveUp, PoolNotRunning
 from actors.lease import Lease
 from actors.ledger import Outcome
 from actors.pool_actor import NO_BRIDGE_DELAY, PoolActor
@@ -19,6 +19,7 @@ from bridge.certificate import Phase, Verdict
 from supervision import Actor, ChildSpec, DynamicSupervisor, Ref, Restart, Tree, VirtualClock, crashed
 from supervision.errors import ActorExited
 from supervision.requests import GetStatus
+from supervision.supervisor import terminate_child
 
 
 @final
@@ -236,6 +237,17 @@ def test_a_probe_that_is_killed_from_outside_is_followed_by_another() -> None:
         house.end(house.ready(probe), Verdict.KILLED_FROM_OUTSIDE)
         house.advance(0.5)
         house.worker()
+
+
+def test_a_pool_actor_that_is_stopped_closes_the_desk() -> None:
+    """In good order: there is no cause to tell of."""
+    with a_house() as house:
+        house.ready(house.worker())
+        terminate_child(house.tree.root, "pool")
+        assert house.desk.status().state == "stopping"
+        with pytest.raises(PoolNotRunning) as caught:
+            house.desk.checkout(Lease(None), 10)
+        assert caught.value.cause is None
 
 
 def test_a_kill_from_outside_is_made_good_at_once_however_often() -> None:

@@ -522,9 +522,11 @@ def test_a_failed_start_tells_whoever_got_to_know_the_actor(tree: Tree, start: S
 
 
 def test_what_cannot_be_started_is_a_start_error(tree: Tree) -> None:
-    """A callable that is no actor class is named; a constructor that fails likewise."""
-    with pytest.raises(StartError, match=r"expected an Actor class or a pykka.ThreadingActor class"):
-        tree.start_child(spec("a", print))
+    """A class that is no actor's is named; a constructor that fails likewise."""
+    with pytest.raises(
+        StartError, match=r"expected an Actor class, a pykka.ThreadingActor class or a function"
+    ):
+        tree.start_child(spec("a", dict))
 
     class Unmade(Actor):
         def __init__(self) -> None:
@@ -707,7 +709,7 @@ def test_killing_during_terminate_is_told_as_killed(start: Starter) -> None:
 def test_a_kill_that_comes_second_finds_the_name_free(tree: Tree, start: Starter) -> None:
     """The first end has only begun to be told: who killed can already start the next incarnation."""
     ref, telling, held = start(), Gate(), Gate()
-    inbox: Any = cell_of(ref)._inbox
+    inbox: Any = cell_of(ref).inbox
     close = inbox.close
 
     def held_close(refuse: Any) -> None:

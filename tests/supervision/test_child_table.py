@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import attrs
 
 from supervision import Actor, ChildSpec, Ref
@@ -53,6 +55,58 @@ def test_a_child_that_stopped_running_loses_its_ref() -> None:
 
     assert table.by_ref(Ref("c", 3)) is None
     assert "c" in table
+
+
+def test_a_row_is_found_by_what_its_next_start_replaces() -> None:
+    """While a restart is to come, the handle that everybody has is the old one; it is nobody's after that."""
+    table = filled()
+    row = table.get("c")
+    assert row is not None
+    waiting = attrs.evolve(row, ref=None, ended=row.ref)
+
+    table.put(waiting)
+    assert table.by_ref(Ref("c", 3)) == waiting
+    table.put(attrs.evolve(waiting, ref=Ref("c", 9), ended=None))
+    assert table.by_ref(Ref("c", 3)) is None
+    assert table.by_ref(Ref("c", 9)) is not None
+
+
+def test_removing_forgets_what_was_to_be_replaced() -> None:
+    """Also when both are known."""
+    table = ChildTable()
+    table.put(attrs.evolve(child("a", 2), ended=Ref("a", 1)))
+
+    table.remove("a")
+
+    assert table.by_ref(Ref("a", 1)) is None
+    assert table.by_ref(Ref("a", 2)) is None
+
+
+def test_removing_a_row_leaves_the_others_refs() -> None:
+    """The index is by child."""
+    table = filled()
+
+    table.remove("b")
+    table.remove("a")
+
+    assert table.by_ref(Ref("c", 3)) == child("c", 3)
+
+
+def test_what_is_not_there_is_not_found() -> None:
+    """By neither name nor handle; a new row that never ran has none of the numbers of a fresh start."""
+    table = filled()
+
+    assert table.get("x") is None
+    assert "x" not in table
+    assert table.by_ref(Ref("x", 1)) is None
+
+
+def test_a_new_row_has_a_clean_past() -> None:
+    """Not running, not restarting, never restarted, never ended."""
+    row = Child(ChildSpec(id="a", start=Actor))
+
+    assert (row.ref, row.restarting, row.retry, row.counted, row.ended) == (None, False, 0, False, None)
+    assert (row.restarts, row.in_a_row, row.last_end) == (0, 0, -math.inf)
 
 
 def test_removing_forgets_id_and_ref() -> None:

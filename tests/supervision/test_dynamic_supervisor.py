@@ -6,23 +6,27 @@ import math
 from typing import Any
 
 import pytest
-from scripted import Gate, Journal, Probe, TrappingProbe, boom, crash, joined, spec
+from scripted import Gate, Journal, Probe, TrappingProbe, boom, crash, joined, named, spec
 
 from supervision import (
     BRUTAL_KILL,
+    IGNORE,
     KILLED,
+    NORMAL,
     SHUTDOWN,
+    Backoff,
     ChildSpec,
     ChildType,
     DynamicSupervisor,
+    ExitReason,
     Ref,
     Restart,
     Tree,
     VirtualClock,
 )
-from supervision.errors import MaxChildren, StartError
+from supervision.errors import AlreadyStarted, InvalidSpec, MaxChildren, NoSuchChild, StartError
 from supervision.ref import cell_of
-from supervision.supervisor import start_child, terminate_child, which_children
+from supervision.supervisor import get_childspec, start_child, terminate_child, which_children
 
 
 def dynamic(tree: Tree, **options: Any) -> Ref:
@@ -68,6 +72,118 @@ def test_a_temporary_child_is_forgotten(tree: Tree) -> None:
     for _ in range(3):
         crash(added(sup, "a", restart=Restart.TEMPORARY))
         assert which_children(sup) == ()
+
+
+@pytest.mark.parametrize("end", [NORMAL, SHUTDOWN])
+def test_a_transient_child_that_is_done_is_forgotten(tree: Tree, end: ExitReason) -> None:
+    """Elsewhere its spec would be kept; here its id is free again. What crashed instead is restarted."""
+    sup = dynamic(tree)
+    done, kept = added(sup, "a", restart=Restart.TRANSIENT), added(sup, "b", restart=Restart.TRANSIENT)
+
+    done.stop(end)
+    crash(kept)
+
+    assert [(row.id, row.restarts) for row in which_children(sup)] == [("b", 1)]
+    assert added(sup, "a").is_alive()
+
+
+def test_a_child_is_terminated_by_its_handle_or_its_id_and_forgotten(tree: Tree) -> None:
+    """Whatever its kind; unlike Elixir's they have ids. A handle that has ended is no child of its any more."""
+    sup = dynamic(tree)
+    a, b = added(sup, "a"), added(sup, "b")
+
+    terminate_child(sup, a)
+    terminate_child(sup, "b")
+
+    assert [joined(a), joined(b)] == [SHUTDOWN, SHUTDOWN]
+    assert which_children(sup) == ()
+    for gone in (a, "b"):
+        with pytest.raises(NoSuchChild, match="has: none"):
+            terminate_child(sup, gone)
+
+
+def test_a_child_that_is_being_restarted_is_terminated_by_its_old_handle(tree: Tree) -> None:
+    """It is the only one there is; the attempts end with it."""
+    sup = dynamic(tree)
+    a = added(sup, "a", backoff=Backoff(first=60.0))
+    crash(a)
+    assert [row.restarting for row in which_children(sup)] == [True]
+
+    terminate_child(sup, a)
+
+    assert which_children(sup) == ()
+
+
+def test_an_id_is_free_only_when_its_child_is_gone(tree: Tree) -> None:
+    """The error has the handle of the one that runs."""
+    sup = dynamic(tree)
+    a = added(sup, "a")
+
+    with pytest.raises(AlreadyStarted) as raised:
+        start_child(sup, spec("a"))
+    assert raised.value.ref == a
+
+
+def test_a_child_that_ignores_is_not_kept(tree: Tree) -> None:
+    """Neither at its start nor at its restart."""
+    sup, answers = dynamic(tree), iter([IGNORE, None, IGNORE])
+
+    assert start_child(sup, spec("a", Probe, None, lambda _: next(answers))) is None
+    assert which_children(sup) == ()
+    crash(added(sup, "a", Probe, None, lambda _: next(answers)))
+    assert which_children(sup) == ()
+
+
+def test_extra_arguments_stand_before_each_childs_own(tree: Tree) -> None:
+    """Also when it is restarted; the spec that is given back has them."""
+    journal = Journal()
+    sup = dynamic(tree, extra_arguments=[journal])
+
+    a = added(sup, "a", Probe, lambda _: journal("begun"))
+    crash(a)
+
+    assert [row.restarts for row in which_children(sup)] == [1]
+    assert journal.of(str) == ["begun", "begun"]
+    assert get_childspec(sup, "a").args[0] is journal
+
+
+def test_intensity_and_period_are_its_own(tree: Tree, clock: VirtualClock) -> None:
+    """As SupFlags; the window slides."""
+    sup = dynamic(tree, intensity=1, period=60.0)
+    added(sup, "a")
+    for _ in range(2):
+        crash(named(tree, "dyn/a"))
+        assert len(which_children(sup)) == 1
+        clock.advance(60.1)
+    crash(named(tree, "dyn/a"))
+    assert len(which_children(sup)) == 1
+
+    clock.advance(60.0)
+    crash(named(tree, "dyn/a"))
+
+    assert joined(sup) == SHUTDOWN
+
+
+def test_no_limit_is_no_limit_and_none_at_all_is_none(tree: Tree) -> None:
+    """math.inf is the default; 0 takes no child."""
+    sup = dynamic(tree)
+    assert all(added(sup, str(number)).is_alive() for number in range(20))
+    terminate_child(tree.root, "dyn")
+
+    with pytest.raises(MaxChildren, match="0 children"):
+        start_child(dynamic(tree, max_children=0), spec("a"))
+
+
+def test_arguments_alone_are_refused(tree: Tree) -> None:
+    """It has no template."""
+    with pytest.raises(InvalidSpec, match="expected a ChildSpec"):
+        start_child(dynamic(tree), [1])
+
+
+def test_a_significant_child_is_refused(tree: Tree) -> None:
+    """It ends by itself only by giving up, as Elixir's."""
+    with pytest.raises(InvalidSpec, match="auto_shutdown 'never'"):
+        added(dynamic(tree), "a", restart=Restart.TEMPORARY, significant=True)
 
 
 def test_max_children_are_taken_and_no_more(tree: Tree) -> None:

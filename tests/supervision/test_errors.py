@@ -7,7 +7,7 @@ import pickle
 
 import pytest
 
-from supervision import errors, shutdown
+from supervision import Ref, errors, shutdown
 from supervision.errors import SupervisionError
 from supervision.exit_reason import SHUTDOWN, crashed
 from supervision.statem import IllegalTransition
@@ -19,8 +19,12 @@ EXAMPLES: list[tuple[SupervisionError, str]] = [
     (errors.CallSelf("t/a"), "use cast(), or a plain method"),
     (errors.StartError("t/a", shutdown("x")), "mend the cause"),
     (errors.AlreadyRegistered("t/a", "t", "<t/a#1>"), "choose another"),
-    (errors.ChildExists("a", running=True), "terminate_child() it first"),
-    (errors.ChildExists("a", running=False), "restart_child() or delete_child() it"),
+    (errors.AlreadyStarted("a", Ref("t/a", 1)), "terminate_child() it first"),
+    (errors.AlreadyPresent("a"), "restart_child() or delete_child() it"),
+    (errors.ChildRunning("a"), "terminate_child() it first"),
+    (errors.ChildRestarting("a"), "terminate_child() it first, which ends the attempts"),
+    (errors.SimpleOneForOne("a"), "name one by its ref"),
+    (errors.InvalidSpec("shutdown", -1, "seconds >= 0"), "shutdown -1: expected seconds >= 0"),
     (errors.NoSuchChild("x", ("a", "b")), "use one that this supervisor has: a, b"),
     (errors.NoSuchChild("x", ()), "has: none"),
     (errors.MaxChildren(3), "wait for one to end, or raise it"),
@@ -29,6 +33,9 @@ EXAMPLES: list[tuple[SupervisionError, str]] = [
     (errors.TreeNotRunning("t", "ended"), "make a new Tree"),
     (errors.TreeNotRunning("t", "ending"), "make a new Tree"),
     (errors.TreeEnded("t", shutdown("x")), "make a new Tree"),
+    (errors.RequestAbandoned("t/a"), "send it again"),
+    (errors.SenderKilled("t/a", "t/b"), "it can only return"),
+    (errors.TakesNoMessages("t/a", "a function", "calls"), "make it an Actor"),
     (IllegalTransition("a door", "shut", "pull", ("push",)), "it can take push"),
 ]
 
@@ -48,9 +55,24 @@ def test_an_error_pickles_and_says_what_to_do(error: SupervisionError, remedy: s
 def test_every_error_is_in_the_table_and_of_the_base() -> None:
     """One base class for whoever wants to catch all, and an example here for each."""
     public = {getattr(errors, name) for name in errors.__all__} - {SupervisionError}
+    raised = {error for error in public if not error.__subclasses__() or error is errors.TreeNotRunning}
 
     assert all(inspect.isclass(error) and issubclass(error, SupervisionError) for error in public)
-    assert public <= {type(error) for error, _ in EXAMPLES}
+    assert raised <= {type(error) for error, _ in EXAMPLES}
+    assert public - raised == {errors.ChildExists, errors.ChildActive}  # what two errors have in common
+
+
+def test_what_can_be_caught_together_has_a_common_class() -> None:
+    """The id is taken; the child is not at rest; the value is wrong."""
+    assert {type(error) for error, _ in EXAMPLES if isinstance(error, errors.ChildExists)} == {
+        errors.AlreadyStarted,
+        errors.AlreadyPresent,
+    }
+    assert {type(error) for error, _ in EXAMPLES if isinstance(error, errors.ChildActive)} == {
+        errors.ChildRunning,
+        errors.ChildRestarting,
+    }
+    assert issubclass(errors.InvalidSpec, ValueError)
 
 
 def test_a_call_timeout_is_a_timeout_error() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import enum
+import math
 import pickle
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -113,3 +115,47 @@ def test_the_diagram_is_the_table() -> None:
         "    open --> open: push",
         "    gone --> [*]",
     ]
+
+
+def test_a_table_says_what_waits_and_what_happens_by_itself() -> None:
+    """Postponed events and timeouts are declared beside the rows, asked for by state, and part of the diagram."""
+    table = TransitionTable(
+        "a door",
+        State.SHUT,
+        ROWS,
+        postponed={State.SHUT: [Event.PULL], State.OPEN: []},
+        timeouts={State.OPEN: (2.5, Event.PULL)},
+    )
+
+    assert table.postpones(State.SHUT, Event.PULL)
+    assert not table.postpones(State.OPEN, Event.PULL)
+    assert not table.takes(State.SHUT, Event.PULL)
+    assert table.timeout_of(State.OPEN) == (2.5, Event.PULL)
+    assert table.timeout_of(State.SHUT) is None
+    assert table.event_types == (Event,)
+    assert table.as_mermaid().splitlines()[4:] == [
+        "    open --> shut: pull after 2.5 s",
+        "    open --> open: push",
+        "    note right of shut: postpones pull",
+        "    gone --> [*]",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"postponed": {State.SHUT: [Event.PUSH]}}, "shut both takes and postpones push"),
+        ({"postponed": {State.GONE: [Event.PUSH]}}, "gone is final and cannot postpone"),
+        ({"timeouts": {State.OPEN: (0, Event.PULL)}}, "the timeout of open is 0; expected seconds > 0"),
+        ({"timeouts": {State.OPEN: (math.inf, Event.PULL)}}, "the timeout of open is inf"),
+        (
+            {"timeouts": {State.SHUT: (1.0, Event.PULL)}},
+            "shut does not take 'pull', the event of its timeout",
+        ),
+    ],
+    ids=str,
+)
+def test_what_contradicts_the_rows_is_refused(options: Any, complaint: str) -> None:
+    """When the table is made, by what is wrong."""
+    with pytest.raises(ValueError, match=complaint):
+        TransitionTable("a door", State.SHUT, ROWS, **options)

@@ -18,18 +18,22 @@ from supervision.strategy import affected
         (Strategy.REST_FOR_ONE, "a", ["a", "b", "c"]),
         (Strategy.REST_FOR_ONE, "b", ["b", "c"]),
         (Strategy.REST_FOR_ONE, "c", ["c"]),
+        (Strategy.ONE_FOR_ALL, "a", ["a", "b", "c"]),
+        (Strategy.ONE_FOR_ALL, "c", ["a", "b", "c"]),
+        (Strategy.SIMPLE_ONE_FOR_ONE, "b", ["b"]),
     ],
 )
 def test_who_shares_the_fate(strategy: Strategy, failed: str, expected: list[str]) -> None:
-    """one_for_one: itself; rest_for_one: itself and those started after it, in start order."""
+    """One_for_one: itself; rest_for_one: itself and those started after it; one_for_all: all; in start order."""
     assert list(affected(strategy, ("a", "b", "c"), failed)) == expected
 
 
-def test_one_for_one_does_not_look_at_the_siblings() -> None:
+@pytest.mark.parametrize("strategy", [Strategy.ONE_FOR_ONE, Strategy.SIMPLE_ONE_FOR_ONE])
+def test_one_for_one_does_not_look_at_the_siblings(strategy: Strategy) -> None:
     """A restart costs no more among ten thousand siblings than among two."""
 
     def siblings() -> Iterator[str]:
         raise AssertionError("looked at")
         yield
 
-    assert list(affected(Strategy.ONE_FOR_ONE, siblings(), "b")) == ["b"]
+    assert list(affected(strategy, siblings(), "b")) == ["b"]

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from scripted import Boom, Gate, Journal, Probe, TrappingProbe, boom, crash, do, joined, named, spec, sup_spec
+from supervisors import ALL, MANY, REST, noted_child, refs, supervisor
 
 from supervision import (
-    BRUTAL_KILL,
-    IGNORE,
     KILLED,
     NORMAL,
     SHUTDOWN,
@@ -28,39 +25,13 @@ from supervision import (
     VirtualClock,
     crashed,
 )
-from supervision.errors import ChildExists, NoSuchChild, StartError
-from supervision.events import ActorUnstopped, ChildRestarted, ChildRestartFailed, SupervisorGaveUp
+from supervision.errors import StartError
+from supervision.events import ChildRestarted, ChildRestartFailed, SupervisorGaveUp
 from supervision.ref import cell_of
 from supervision.supervisor import (
-    count_children,
-    delete_child,
-    restart_child,
     start_child,
-    terminate_child,
     which_children,
 )
-
-
-def supervisor(tree: Tree, flags: SupFlags, *children: ChildSpec, id: str = "sup") -> Ref:
-    """Start a temporary supervisor under the tree's root."""
-    ref = tree.start_child(sup_spec(id, flags, *children))
-    assert ref is not None
-    return ref
-
-
-def refs(sup: Ref) -> dict[str, Ref | None]:
-    """Return the children's refs; a call, and so the barrier behind which every exit before was dealt with."""
-    return {row.id: row.ref for row in which_children(sup)}
-
-
-def noted_child(id: str, journal: Journal, **options: Any) -> ChildSpec:
-    """Return a child that notes its start and its end."""
-    return spec(id, TrappingProbe, journal, lambda _: journal(("init", id)), **options)
-
-
-MANY = SupFlags(intensity=100)
-REST = SupFlags(strategy=Strategy.REST_FOR_ONE, intensity=100)
-
 
 # Who is restarted
 
@@ -78,6 +49,26 @@ def test_one_for_one_restarts_the_child_alone(tree: Tree) -> None:
     assert after["b"] != before["b"]
     assert after["b"] is not None
     assert after["b"].is_alive()
+
+
+def test_one_for_all_restarts_everybody_in_order(tree: Tree) -> None:
+    """The others are stopped, last first; then all are started, in start order."""
+    journal = Journal()
+    sup = supervisor(tree, ALL, *(noted_child(id, journal) for id in "abc"))
+    before, begun = refs(sup), len(journal.notes)
+
+    crash(named(tree, "sup/b"))
+    after = refs(sup)
+
+    assert all(before[id] != after[id] for id in "abc")
+    assert [note[:2] for note in journal.notes[begun:]] == [
+        ("terminate", "b"),
+        ("terminate", "c"),
+        ("terminate", "a"),
+        ("init", "a"),
+        ("init", "b"),
+        ("init", "c"),
+    ]
 
 
 def test_rest_for_one_restarts_the_later_siblings_in_order(tree: Tree) -> None:
@@ -101,10 +92,12 @@ def test_rest_for_one_restarts_the_later_siblings_in_order(tree: Tree) -> None:
     ]
 
 
-@pytest.mark.parametrize("strategy", Strategy)
+@pytest.mark.parametrize("strategy", [Strategy.ONE_FOR_ONE, Strategy.ONE_FOR_ALL, Strategy.REST_FOR_ONE])
 @pytest.mark.parametrize("end", ["quiet", "crash", "killed"])
 @pytest.mark.parametrize("restart", Restart)
-def test_restart_follows_the_exit_reason(tree: Tree, strategy: Strategy, restart: Restart, end: str) -> None:
+def test_restart_strategies_follow_the_exit_reason(
+    tree: Tree, strategy: Strategy, restart: Restart, end: str
+) -> None:
     """Permanent always, transient after an abnormal end, temporary never; and then it is forgotten."""
     sup = supervisor(tree, SupFlags(strategy=strategy), spec("a", restart=restart))
     old = named(tree, "sup/a")
@@ -170,7 +163,7 @@ def test_a_stray_exit_signal_is_dropped(tree: Tree) -> None:
 
 
 @pytest.mark.parametrize(("gap", "survives"), [(0.0, False), (4.9, False), (5.0, False), (5.1, True)])
-def test_a_supervisor_gives_up_at_intensity_plus_one_within_the_period(
+def test_intensity_escalates_at_one_more_within_the_period(
     tree: Tree, clock: VirtualClock, events: Journal, gap: float, survives: bool
 ) -> None:
     """A restart exactly *period* old still counts; once the window slid, it goes on."""
@@ -191,7 +184,7 @@ def test_a_supervisor_gives_up_at_intensity_plus_one_within_the_period(
         assert events.of(SupervisorGaveUp) == [SupervisorGaveUp(supervisor=sup.name, child="a", reason=last)]
 
 
-def test_giving_up_escalates_to_the_supervisor_above(tree: Tree) -> None:
+def test_intensity_escalates_to_the_supervisor_above(tree: Tree) -> None:
     """The inner one ends, and is restarted whole as a child of the outer; that counts there."""
     inner = sup_spec("inner", SupFlags(intensity=1), spec("a"), spec("b"), restart=Restart.PERMANENT)
     outer = supervisor(tree, SupFlags(intensity=1), inner, spec("c"), id="outer")
@@ -301,56 +294,6 @@ def test_a_supervisor_whose_start_outlasts_its_timeout_leaves_no_child(
     assert tree.registry.names() == (tree.name,)
 
 
-# Requests
-
-
-def test_children_are_terminated_restarted_and_deleted_by_hand(tree: Tree) -> None:
-    """A kept spec can be started again; what runs is neither deleted nor started twice; the caller is told."""
-    sup = supervisor(tree, MANY, spec("a"), spec("b"))
-    with pytest.raises(ChildExists):
-        delete_child(sup, "a")
-    with pytest.raises(ChildExists):
-        restart_child(sup, "a")
-    with pytest.raises(ChildExists):
-        start_child(sup, spec("a"))
-
-    terminate_child(sup, "a")
-    terminate_child(sup, "a")
-    assert refs(sup)["a"] is None
-    again = restart_child(sup, "a")
-    assert again is not None
-    assert again.is_alive()
-    assert list(refs(sup)) == ["a", "b"]
-    terminate_child(sup, "a")
-    delete_child(sup, "a")
-
-    assert list(refs(sup)) == ["b"]
-    for request in (terminate_child, restart_child, delete_child):
-        with pytest.raises(NoSuchChild, match="has: b"):
-            request(sup, "a")
-    assert sup.is_alive()
-
-
-def test_a_start_by_hand_that_fails_is_the_callers(tree: Tree) -> None:
-    """The cause is raised there; the spec is not kept, the supervisor goes on."""
-    sup = supervisor(tree, MANY)
-
-    with pytest.raises(StartError, match="Boom"):
-        start_child(sup, spec("a", Probe, None, boom))
-
-    assert refs(sup) == {}
-    assert start_child(sup, spec("a")) is not None
-
-
-def test_counts_are_otps_four(tree: Tree) -> None:
-    """specs, active, supervisors and workers."""
-    sup = supervisor(tree, MANY, spec("a"), spec("b"), spec("ignored", Probe, None, lambda _: IGNORE))
-    start_child(sup, sup_spec("inner", MANY))
-    terminate_child(sup, "b")
-
-    assert count_children(sup) == {"specs": 4, "active": 2, "supervisors": 1, "workers": 3}
-
-
 def test_a_significant_child_that_is_done_ends_its_supervisor(tree: Tree) -> None:
     """With auto_shutdown; the siblings are stopped, the reason is shutdown."""
     done = spec("done", restart=Restart.TRANSIENT, significant=True)
@@ -363,120 +306,6 @@ def test_a_significant_child_that_is_done_ends_its_supervisor(tree: Tree) -> Non
     assert joined(sibling) == SHUTDOWN
 
 
-# Stopping
-
-
-def test_children_stop_in_reverse_start_order(tree: Tree) -> None:
-    """One after the other, whole subtrees included."""
-    journal = Journal()
-    inner = sup_spec("inner", MANY, noted_child("b", journal), noted_child("c", journal))
-    sup = supervisor(tree, MANY, noted_child("a", journal), inner, noted_child("d", journal))
-    begun = len(journal.notes)
-
-    terminate_child(tree.root, "sup")
-
-    assert [id for _, id, _ in journal.notes[begun:]] == ["d", "c", "b", "a"]
-    assert joined(sup) == SHUTDOWN
-
-
-def test_a_brutal_kill_does_not_ask(tree: Tree) -> None:
-    """No terminate, the reason is killed, and an idle thread ends by itself."""
-    journal = Journal()
-    sup = supervisor(tree, MANY, spec("a", TrappingProbe, journal, shutdown=BRUTAL_KILL))
-    ref = named(tree, "sup/a")
-
-    terminate_child(sup, "a")
-
-    assert joined(ref) == KILLED
-    assert journal.notes == []
-    thread = cell_of(ref).thread
-    assert thread is not None
-    thread.join()
-
-
-def test_shutdown_zero_asks_and_does_not_wait(tree: Tree) -> None:
-    """Unlike a brutal kill it asks; what does not end there and then is killed."""
-    held = Gate()
-    sup = supervisor(
-        tree, MANY, spec("a", TrappingProbe, None, None, lambda _: held.pass_through(), shutdown=0)
-    )
-    ref = named(tree, "sup/a")
-
-    terminate_child(sup, "a")
-
-    assert joined(ref) == KILLED
-    held.set()
-
-
-def test_a_child_that_ignores_its_shutdown_is_abandoned(
-    tree: Tree, clock: VirtualClock, timers: Journal, events: Journal
-) -> None:
-    """It counts as killed, an event and the tree name it, and its supervisor goes on; until its thread ends."""
-    entered, held = Gate(), Gate()
-    sup = supervisor(tree, MANY, spec("deaf", TrappingProbe, shutdown=3.0), spec("b"))
-    deaf = named(tree, "sup/deaf")
-
-    def ignore(_: Any) -> None:
-        entered.set()
-        held.pass_through()
-
-    deaf.cast(ignore)
-    entered.pass_through()
-    stopper = threading.Thread(target=lambda: terminate_child(sup, "deaf"))
-    stopper.start()
-    timers.wait(3.0)
-    clock.advance(2.9)
-    assert deaf.is_alive()
-    clock.advance(0.1)
-    stopper.join()
-
-    assert joined(deaf) == KILLED
-    (event,) = events.of(ActorUnstopped)
-    assert event == ActorUnstopped(actor=deaf.name, incarnation=deaf.incarnation, waited=3.0)
-    assert event.describe() == f"{deaf.name} did not stop within 3 s; its thread was abandoned"
-    assert tree.unstopped() == (deaf,)
-    new = restart_child(sup, "deaf")
-    assert new is not None
-    assert do(new, lambda _: "goes on") == "goes on"
-    held.set()
-    thread = cell_of(deaf).thread
-    assert thread is not None
-    thread.join()
-    assert tree.unstopped() == ()
-
-
-def test_a_child_that_ends_in_time_is_not_abandoned(tree: Tree, events: Journal) -> None:
-    """The twin: it runs terminate, its reason is shutdown, no event complains."""
-    journal = Journal()
-    sup = supervisor(tree, MANY, noted_child("a", journal, shutdown=3.0))
-    ref = named(tree, "sup/a")
-
-    terminate_child(sup, "a")
-
-    assert joined(ref) == SHUTDOWN
-    assert journal.notes[-1] == ("terminate", "a", SHUTDOWN)
-    assert events.of(ActorUnstopped) == []
-    assert tree.unstopped() == ()
-
-
-@pytest.mark.parametrize("end", [lambda ref: ref.exit(KILLED), crash], ids=["killed", "crash in a request"])
-def test_a_supervisor_that_ends_takes_its_children_along(tree: Tree, end: Callable[[Ref], Any]) -> None:
-    """Killed, its children get the signal; crashed, it stops them itself: none is left running."""
-    journal = Journal()
-    sup = supervisor(tree, MANY, noted_child("a", journal), spec("b"))
-    children = [named(tree, "sup/a"), named(tree, "sup/b")]
-
-    if end is crash:
-        sup.cast("no supervisor takes casts")
-        joined(sup)
-    else:
-        end(sup)
-
-    for child in children:
-        joined(child)
-    assert journal.notes[-1][:2] == ("terminate", "a")
-
-
 def test_a_childs_exit_is_no_message_to_its_siblings(tree: Tree) -> None:
     """Links run between supervisor and child only."""
     journal = Journal()
@@ -487,10 +316,3 @@ def test_a_childs_exit_is_no_message_to_its_siblings(tree: Tree) -> None:
     do(named(tree, "sup/b"))
 
     assert journal.of(Exit) == []
-
-
-def test_a_call_to_a_supervisor_waits_without_end_only_if_told(tree: Tree) -> None:
-    """math.inf is spelled out; the default of which_children is 5 s."""
-    sup = supervisor(tree, MANY, spec("a"))
-
-    assert [row.id for row in which_children(sup, timeout=math.inf)] == ["a"]

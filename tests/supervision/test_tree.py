@@ -257,8 +257,8 @@ def test_the_roots_flags_are_checked_in_the_caller() -> None:
     """When the tree is made, before anything starts."""
     with pytest.raises(ValueError, match="intensity -1"):
         Tree("bad", intensity=-1)
-    with pytest.raises(TypeError):
-        Tree("bad", strategy="one_for_one")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="strategy 'all for one'"):
+        Tree("bad", strategy="all for one")  # type: ignore[arg-type]
 
 
 def test_a_tree_ends_by_itself_and_says_why(no_leaks: None) -> None:

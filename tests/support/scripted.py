@@ -54,7 +54,8 @@ class Journal:
         self._notes: list[Any] = []
         self._changed = threading.Condition()
 
-    def __call__(self, note: Any) -> None:
+    def __call__(self, note: Any) -> Any:
+        """Note it; returns None, so that a lambda can go on with ``or``."""
         with self._changed:
             self._notes.append(note)
             self._changed.notify_all()
@@ -86,8 +87,8 @@ class Journal:
 class Gate(threading.Event):
     """An event whose wait fails instead of lasting."""
 
-    def pass_through(self) -> None:
-        """Block until it is set; fail after a while."""
+    def pass_through(self) -> Any:
+        """Block until it is set; fail after a while. Returns None, so that a lambda can go on with ``or``."""
         assert self.wait(PATIENCE), "nobody opened this gate"
 
 

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from actors.demo.options import parse
+from actors.demo.compare import compare
+from actors.demo.options import LONGEST_DEADLINE, MOST_MEMORY, parse
+from actors.demo.plan import make_plan
 from actors.demo.style import Style
+from actors.pool import Pool
+from bridge.options import InterpreterOptions
 
 
 @pytest.mark.parametrize(
@@ -21,6 +25,17 @@ from actors.demo.style import Style
         (("--chaos", "nan"), "from 0 to 1"),
         (("--memory", "16"), "at least 256"),
         (("--deadline", "0"), "more than 0"),
+        (("--deadline", "1e300"), "at most 604800"),
+        (("--deadline", "inf"), "at most 604800"),
+        (("--memory", "16777217"), "at most 16777216"),
+        (("--memory", "9" * 30), "at most 16777216"),
+        (("--memory", "9" * 5000), "at most 16777216"),
+        (("--workers", "513"), "at most 512"),
+        (("--workers", "1\n1"), "at least 1"),
+        (("--chaos", "0\n0"), "from 0 to 1"),
+        (("--seed", "1\n2"), "invalid int"),
+        (("--log", "loud\n"), "choose from"),
+        (("one", "tw\no"), "unrecognized"),
         (("--log", "loud"), "choose from"),
         (("--verfy",), "unrecognized"),
         (("one", "two"), "unrecognized"),
@@ -38,6 +53,18 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert out == ""
     assert err.count("\n") == 1
     assert said in err
+
+
+def test_the_greatest_that_is_taken_works(sources: Path) -> None:
+    """The twin of the refusals: neither the limit of memory nor the deadline overflows in a system call."""
+    options = parse(["--memory", str(MOST_MEMORY), "--deadline", str(LONGEST_DEADLINE)], 2)
+    plan = make_plan(str(sources))
+
+    found = compare(plan, workers=1, memory=options.memory, poisons=None, deadline=options.deadline)
+    with Pool(workers=1, interpreter=InterpreterOptions(memory=options.memory)) as pool:
+        answer = pool.call(abs, -1)
+
+    assert (found.ended, found.files, answer) == ("done", plan.files, 1)
 
 
 def test_the_defaults_are_a_plain_census() -> None:
@@ -100,3 +127,10 @@ def test_a_name_that_ends_in_no_work_is_refused(tmp_path: Path, capsys: pytest.C
         assert out == ""
         assert err.count("\n") == 1
         assert str(path) in err
+
+    (tmp_path / "empty\n").mkdir()
+    for name in ("no\nwhere", "empty\n"):
+        assert main([str(tmp_path / name)]) == 2
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        assert name.replace("\n", "\\n") in err

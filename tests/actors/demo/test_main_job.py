@@ -70,9 +70,10 @@ def test_every_planned_kill_strikes_and_nothing_is_lost(sources: Path, demo_json
 @pytest.mark.parametrize("affinity", [True, False])
 def test_without_affinity_it_fails_verification(tmp_path: Path, demo_json: DemoJson, affinity: bool) -> None:
     """The proof that state lives in one worker, and that its loss is seen; with affinity, the same is complete."""
-    for number in range(16):
-        # Four sessions, with files that take some milliseconds: both workers are at work at once.
-        directory = tmp_path / f"package{number % 4}"
+    for number in range(18):
+        # Files that take some milliseconds, so that both workers are at work at once; and three sessions, which cannot
+        # take turns at two workers so that each always finds its own again.
+        directory = tmp_path / f"package{number % 3}"
         directory.mkdir(exist_ok=True)
         (directory / f"m{number}.py").write_text("def f(a):\n    return a or f(a)\n" * 300)
 
@@ -104,6 +105,10 @@ def test_each_poison_ends_as_its_account_and_the_rest_completes(sources: Path, d
     for path, death in deaths.items():
         assert death["pid"] > 0
         assert any(f"{path}: 2 lines, about to" in line or "3 lines" in line for line in death["last_output"])
+    # The hang is the last to end: the tree shows its successor, and the same deaths as the accounts.
+    assert {worker["state"] for worker in found["workers"]} == {"ready"}
+    (pool,) = (node for node in found["tree"]["children"][0]["children"] if node["id"] == "pool")
+    assert pool["status"]["deaths"] == len(found["deaths"]) == 4
 
 
 def test_the_summary_tells_it_to_people(sources: Path, demo: Callable[..., Any]) -> None:
@@ -224,6 +229,25 @@ def test_what_nobody_can_read_is_in_the_errors(sources: Path, demo_json: DemoJso
     assert [error.path for error in errors] == [
         "dangling.py", "deep.py", "dir.py", "fifo.py", "left/m00.py", "nulls.py"]  # fmt: skip
     assert errors[1].reason == "nests too deeply"
+
+
+def test_names_that_would_break_a_line_do_not(tmp_path: Path, demo: Callable[..., Any]) -> None:
+    """Of directories, files that count and files that do not: the same lines as with harmless names."""
+    told = []
+    for mark in ("_", "\n", "\x1b[2J"):
+        root = tmp_path / f"root{mark}x"
+        (root / f"pack{mark}age").mkdir(parents=True)
+        (root / f"pack{mark}age" / f"fi{mark}le.py").write_text("def unused():\n    return 1\n")
+        (root / f"ba{mark}d.py").write_text("def (:\n")
+        done = demo(root, "--chaos", 1, "--verify")
+        assert done.returncode == 0, done.stderr
+        told.append(done.stdout)
+
+    harmless, broken, steering = told
+    assert broken.count("\n") == harmless.count("\n")
+    assert "fi\\nle.py" in broken
+    assert steering.count("\n") == harmless.count("\n")
+    assert "\x1b" not in steering
 
 
 @pytest.mark.parametrize("arguments", [("/nowhere",), ("--workers", "0"), ("--chaos", "2")])

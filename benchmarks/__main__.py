@@ -1,0 +1,42 @@
+"""``python -m benchmarks [NAME ...] [--quick] [--json]``: measure, compare, and say which goals hold."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable
+
+from benchmarks.report import Report, as_json, as_table
+
+#: NAME -> the module whose ``run(quick)`` measures it.
+NAMES = {"actors": "benchmarks.actors"}
+
+
+def main() -> int:
+    """Run what is named; 0 if every goal holds, 1 if not."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"what to measure: {', '.join(NAMES)}; default: all"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="end within 40 s for each NAME; the figures are rougher"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON object on standard output instead of a table"
+    )
+    options = parser.parse_args()
+    unknown = [name for name in options.names if name not in NAMES]
+    if unknown:
+        parser.error(f"unknown {', '.join(unknown)}; there are: {', '.join(NAMES)}")
+    reports = []
+    for name in options.names or NAMES:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        run: Callable[[bool], Report] = importlib.import_module(NAMES[name]).run
+        reports.append(run(options.quick))
+    print((as_json if options.json else as_table)(reports))
+    return 1 if any(line.holds is False for report in reports for line in report.lines) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,377 @@
+"""The life of an actor, in its own thread: message after message, signal after signal, until there is an end.
+
+What the handlers are, and what they may return, is in ``actor`` and ``messages``. A message that nothing is said about
+here costs two looks and a handler: what is rare (a returned ``Timeout``, a suspension) is outside that path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, final
+
+import attrs
+
+from supervision import system
+from supervision._pykka import AskedFrom, Envelope, Inbox, is_proxy_message, is_stop
+from supervision.cell import Cell, ExitSignal
+from supervision.errors import StartError
+from supervision.exit_reason import KILLED, NORMAL, ExitReason, crashed
+from supervision.links import Effect, effect_of_exit
+from supervision.messages import (
+    TIMEOUT,
+    Continue,
+    Down,
+    Exit,
+    Ignore,
+    NoReply,
+    Reply,
+    Started,
+    Stop,
+    Timeout,
+)
+from supervision.requests import Call, Cast, Question, Request, Resume, StopRequest, Suspend, SystemCall, Wake
+
+if TYPE_CHECKING:
+    from supervision.actor import Actor
+
+__all__ = ["Life"]
+
+_WAKE: Final = Wake()
+
+
+@final
+@attrs.frozen
+class _Die:
+    """The end of an actor without ``terminate``."""
+
+    reason: ExitReason
+
+
+@final
+@attrs.frozen
+class _Farewell:
+    """The end of an actor whose last caller is answered after ``terminate``."""
+
+    reason: ExitReason
+    question: Question
+    reply: Any
+
+
+@final
+@attrs.frozen
+class _Until:
+    """A ``Timeout`` that has begun."""
+
+    seconds: float
+    deadline: float
+
+
+@final
+class _Due:
+    """Put into the mailbox when a ``Timeout`` has passed; one that a message was ahead of means nothing."""
+
+    __slots__ = ()
+
+
+_End = Stop | _Die | _Farewell
+#: What follows a message: an end, or how to wait for the next.
+_Then = _End | Continue | Timeout | _Until | None
+#: What ``handle_call`` returns that is no reply.
+_NO_REPLIES: Final = frozenset({Stop, NoReply, Reply, Continue, Timeout})
+
+
+@final
+class Life:
+    """Runs one actor; used by its own thread alone."""
+
+    def __init__(self, actor: Actor, cell: Cell, inbox: Inbox) -> None:
+        self._actor = actor
+        self._cell = cell
+        self._inbox = inbox
+        self._clock = cell.context.clock
+        self._suspended = False
+
+    def run(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], answer: Callable[[Any], None]) -> None:
+        """Live it from ``init`` to the end of the cell; *answer* is given what became of ``init``."""
+        actor, cell = self._actor, self._cell
+        try:
+            result = _checked_init(actor._after_init(actor.init(*args, **kwargs)), actor.init)
+        except BaseException as error:
+            result = Stop(crashed(error))
+        if isinstance(result, Stop | Ignore):
+            cell.finish(result.reason if isinstance(result, Stop) else NORMAL, silent=True)
+            answer(StartError(cell.ref.name, result.reason) if isinstance(result, Stop) else result)
+            return
+        then = result
+        if isinstance(result, Started):
+            cell.info, then = result.info, result.then
+        answer(cell.ref)
+        farewell = None
+        try:
+            end = self._live(then)
+            reason = end.reason
+            farewell = end if isinstance(end, _Farewell) else None
+            if not isinstance(end, _Die):
+                reason = self._terminate(reason)
+        except BaseException as error:
+            # Only what is not a handler's can come here; an actor whose thread ended must be down all the same.
+            reason = crashed(error)
+        if farewell is not None:
+            farewell.question.reply(farewell.reply)
+        cell.finish(reason)
+
+    def _live(self, then: Any) -> _End:
+        """Handle message after message; return why there are no more."""
+        cell, inbox = self._cell, self._inbox
+        now = self._clock.now
+        while True:
+            if then is None:
+                item = inbox.get()
+            else:
+                then = self._go_on(then)
+                if isinstance(then, _End):
+                    break
+                item = inbox.get() if then is None else self._get_until(then)
+            if cell.signals or cell.reason is not None:
+                then = self._take_signals(then)
+                if isinstance(then, _End):
+                    inbox.put(item)  # to be refused with the rest
+                    break
+                if type(item) is Wake:
+                    continue
+            kind = type(item)
+            if kind is Call:
+                if item.deadline >= now():
+                    then = self._answer(item)
+            elif kind is Cast:
+                then = self._guarded(self._actor.handle_cast, item.message)
+            else:
+                then = self._other(item, then)
+        if cell.reason is not None:
+            return _Die(KILLED)  # killed while it was busy: it may do nothing more
+        # Trap 7: whoever is dying answers nobody any more, nor those who ask through pykka.
+        cell.closing = True
+        self._actor.actor_stopped.set()
+        return then
+
+    def _other(self, item: Any, then: _Then) -> _Then:
+        """Handle what is neither call nor cast; *then* is how the actor waits for its next message."""
+        kind = type(item)
+        if kind is Envelope:
+            return self._from_pykka(item)
+        if kind is Request or kind is SystemCall:
+            if item.deadline < self._clock.now():
+                return then
+            return self._answer(item) if kind is Request else self._system(item, then)
+        if kind is Wake or kind is _Due:
+            return then
+        if kind is StopRequest:
+            return Stop(item.reason)
+        if kind is Down and not self._cell.hears(item):
+            return then
+        return self._guarded(self._actor.handle_info, item)
+
+    # What handlers return
+
+    def _guarded(self, handler: Callable[[Any], Any], message: Any) -> _Then:
+        try:
+            result = handler(message)
+            return None if result is None else _checked(result, handler)
+        except BaseException as error:
+            return Stop(crashed(error))
+
+    def _answer(self, call: Call) -> _Then:
+        if not self._cell.opened(call):
+            return None
+        try:
+            result = self._actor.handle_call(call.request, call)
+            if type(result) in _NO_REPLIES:
+                return _after_call(call, result)
+        except BaseException as error:
+            return Stop(crashed(error))  # the caller learns it as ActorExited, when the cell ends
+        call.reply(result)
+        return None
+
+    def _from_pykka(self, envelope: Envelope[Any]) -> _Then:
+        """Serve pykka's own ``ask``, ``tell``, ``stop`` and proxies."""
+        message, reply_to = envelope.message, envelope.reply_to
+        if is_stop(message):
+            self._inbox.put(envelope)  # answered when the actor is down, as pykka does
+            return Stop(NORMAL)
+        proxied = is_proxy_message(message)
+        if reply_to is None and not proxied:
+            return self._guarded(self._actor.handle_cast, message)
+        asked = AskedFrom(reply_to)
+        if not self._cell.opened(asked):
+            return None
+        actor = self._actor
+        try:
+            result = actor._serve_proxy(message) if proxied else actor.handle_call(message, asked)
+            if type(result) in _NO_REPLIES:
+                return _after_call(asked, result)
+        except BaseException as error:
+            asked.fail(error)
+            return Stop(crashed(error))
+        asked.reply(result)
+        return None
+
+    def _terminate(self, reason: ExitReason) -> ExitReason:
+        try:
+            self._actor.terminate(reason)
+        except BaseException as error:
+            return crashed(error)
+        return reason
+
+    # How it waits
+
+    def _go_on(self, then: _Then) -> _Then:
+        """Run ``handle_continue`` as often as it is asked for, and begin a timeout."""
+        while type(then) is Continue:
+            # Signals to who traps them are messages, and come after it; others end the actor wherever it is.
+            if self._cell.reason is not None or (self._cell.signals and not self._actor.trap_exit):
+                end = self._take_signals(None)
+                if isinstance(end, _End):
+                    return end
+            then = self._guarded(self._actor.handle_continue, then.term)
+        return _Until(then.seconds, self._clock.now() + then.seconds) if type(then) is Timeout else then
+
+    def _get_until(self, then: Any) -> Any:
+        """Return the next message, or ``TIMEOUT`` if none came in time."""
+        inbox, clock = self._inbox, self._clock
+        left = then.deadline - clock.now()
+        if left <= 0:
+            while (item := inbox.get_now()) is not None:
+                if type(item) is not _Due:
+                    return item
+            return TIMEOUT
+        due = _Due()
+        timer = clock.call_at(then.deadline, lambda: inbox.put(due))
+        while True:
+            item = inbox.get()
+            if item is due:
+                return TIMEOUT
+            if type(item) is not _Due:
+                timer.cancel()
+                return item
+
+    # Signals and system requests
+
+    def _effect(self, signal: ExitSignal) -> Effect:
+        from_parent = signal.sender == self._cell.parent
+        return effect_of_exit(signal.reason, trap_exit=self._actor.trap_exit, from_parent=from_parent)
+
+    def _take_signals(self, then: _Then) -> _Then:
+        """Look at the signals that arrived, in order; return the first end, or how the actor goes on waiting."""
+        signals = self._cell.signals
+        while signals and self._cell.reason is None:
+            signal = signals.popleft()
+            match self._effect(signal):
+                case Effect.DIE:
+                    return _Die(signal.reason)
+                case Effect.TERMINATE:
+                    return Stop(signal.reason)
+                case Effect.DELIVER:
+                    # Handled now and not put behind the mailbox: whoever saw an actor down and then asks its
+                    # supervisor must find the exit dealt with.
+                    message = Exit(signal.sender, signal.reason)
+                    then = self._go_on(self._guarded(self._actor.handle_info, message))
+                    if isinstance(then, _End):
+                        return then
+                case Effect.IGNORE:
+                    pass
+        return _Die(KILLED) if self._cell.reason is not None else then
+
+    def _system(self, call: SystemCall, then: _Then) -> _Then:
+        if type(then) is _Until:
+            then = Timeout(then.seconds)  # it begins anew, as gen_server's does
+        if type(call.request) is Suspend:
+            call.reply(None)
+            return self._hold_still(then)
+        self._answer_system(call)
+        return then
+
+    def _answer_system(self, call: SystemCall) -> None:
+        if type(call.request) in (Suspend, Resume):
+            call.reply(None)
+        else:
+            waiting = self._inbox.waiting()
+            system.answer(self._actor, self._cell, call, suspended=self._suspended, waiting=waiting)
+
+    def _hold_still(self, then: _Then) -> _Then:
+        """Be suspended: put messages aside, obey the rest; return an end, or what the actor goes on with."""
+        cell, inbox = self._cell, self._inbox
+        self._suspended = True
+        inbox.hold_back()
+        trapped: list[ExitSignal] = []
+        while True:
+            item = inbox.get()
+            end = self._obey_signals(trapped)
+            if end is not None:
+                inbox.put(item)
+                return end
+            kind = type(item)
+            if kind is StopRequest:
+                return Stop(item.reason)
+            if kind is SystemCall:
+                if item.deadline >= self._clock.now():
+                    self._answer_system(item)
+                    if type(item.request) is Resume:
+                        break
+            elif kind is not Wake:
+                inbox.put_aside(item)
+        self._suspended = False
+        inbox.take_up()
+        if trapped:
+            cell.signals.extendleft(reversed(trapped))
+            inbox.put(_WAKE)
+        return then
+
+    def _obey_signals(self, trapped: list[ExitSignal]) -> _End | None:
+        """Return the end that a signal means to who is suspended; those that would be messages go to *trapped*."""
+        while self._cell.signals and self._cell.reason is None:
+            signal = self._cell.signals.popleft()
+            match self._effect(signal):
+                case Effect.DIE:
+                    return _Die(signal.reason)
+                case Effect.TERMINATE:
+                    return Stop(signal.reason)
+                case Effect.DELIVER:
+                    trapped.append(signal)
+                case Effect.IGNORE:
+                    pass
+        return _Die(KILLED) if self._cell.reason is not None else None
+
+
+def _after_call(question: Question, result: Any) -> _Then:
+    """Answer as *result* of ``handle_call`` says, unless ``terminate`` comes first; return what follows."""
+    match result:
+        case NoReply():
+            return None
+        case Continue() | Timeout():
+            return result
+        case Reply(value, Stop(reason)) | Stop(reason, value):
+            return Stop(reason) if type(value) is NoReply else _Farewell(reason, question, value)
+        case Reply(value, Continue() | Timeout() | None):
+            question.reply(value)
+            then: _Then = result.then
+            return then
+    raise TypeError(f"handle_call returned {result!r}; expected Continue, Timeout, Stop or None as its then")
+
+
+def _checked_init(result: Any, init: Callable[..., Any]) -> Any:
+    if result is None or isinstance(result, Continue | Ignore | Stop | Timeout):
+        return result
+    if isinstance(result, Started) and isinstance(result.then, Continue | Timeout | None):
+        return result
+    raise TypeError(
+        f"{init.__qualname__} returned {result!r}; expected None, Continue(term), Timeout(seconds), Started(info), "
+        "IGNORE or Stop(reason)"
+    )
+
+
+def _checked(result: Any, handler: Callable[..., Any]) -> _Then:
+    if isinstance(result, Stop | Continue | Timeout):
+        return result
+    raise TypeError(
+        f"{handler.__qualname__} returned {result!r}; expected None or Stop(reason), Continue(term) or Timeout(seconds)"
+    )
