@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, final
 
+from supervision._pykka import Inbox
 from supervision.child_spec import SupFlags
 from supervision.clock import open_gate
 from supervision.ref import Ref, cell_of
@@ -145,12 +146,14 @@ class House:
     def _is_idle(self, ref: Ref) -> bool:
         if not ref.is_alive():
             return True
-        cell: Any = cell_of(ref)
+        cell = cell_of(ref)
         thread = cell.thread
         if thread is not None and self.clock.waits(thread.ident):
             return True
+        inbox = cell.inbox
+        assert isinstance(inbox, Inbox)
         begun = ref in self.instances
-        return begun and not (self._at_work[ref] or cell.closing or cell.signals or not cell._inbox.empty())
+        return begun and not (self._at_work[ref] or cell.closing or cell.signals or inbox.waiting())
 
 
 @final
@@ -171,10 +174,6 @@ class StampingRegistry:
         self._house.ended(ref)
         self._registry.unregister(name, ref)
 
-    def whereis(self, name: str) -> Ref | None:
-        """See ``Registry``."""
-        return self._registry.whereis(name)
-
-    def names(self) -> tuple[str, ...]:
-        """See ``Registry``."""
-        return self._registry.names()
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the registry's."""
+        return getattr(self._registry, name)

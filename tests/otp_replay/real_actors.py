@@ -6,7 +6,7 @@ from typing import Any, final
 
 import attrs
 
-from supervision import IGNORE, Actor, Exit, ExitReason, Stop, Supervisor
+from supervision import IGNORE, Actor, Exit, ExitReason, Started, Stop, Supervisor
 from supervision.actor import InitResult
 from supervision.child_spec import Strategy
 from supervision.exit_reason import SHUTDOWN, crashed
@@ -40,7 +40,7 @@ class ScriptedWorker(Actor):
         self._house: House = house
         self._blueprint: Blueprint = blueprint
         self._by_itself = False
-        self.trap_exit = blueprint.trap  # type: ignore[misc]  # of this one, for all of a template are of one class
+        self.trap_exit = blueprint.trap  # of this one, for all of a template are of one class
         self._instance = house.enter(self.ref, blueprint.path)
         init = init_of(blueprint, self._instance.number)
         if init.gated:
@@ -58,7 +58,7 @@ class ScriptedWorker(Actor):
         house.is_up(self.ref)
         if extra:
             house.journal.note("args", self._instance, f"{{{','.join(term_of(each) for each in extra)}}}")
-        return None
+        return Started(init.detail) if init.detail else None
 
     def handle_cast(self, message: Any) -> Stop | None:
         self._by_itself = True

@@ -15,9 +15,9 @@ from supervision.clock import MonotonicClock
 from supervision.errors import NoProcess, StartError, SupervisionError
 from supervision.exit_reason import KILLED
 from supervision.messages import IGNORE
+from supervision.pending import Pending as PendingAnswer
 from supervision.ref import Ref, cell_of
-from supervision.requests import Call as Envelope
-from supervision.requests import GetStatus
+from supervision.requests import GetStatus, SystemCall
 from supervision.supervisor import (
     count_children,
     delete_child,
@@ -77,14 +77,15 @@ class _Posted:
     """A call in a mailbox."""
 
     name: str
-    envelope: Envelope
+    pending: PendingAnswer
 
     def answer(self) -> object:
         """See ``Pending``."""
-        if not self.envelope.answered():
+        if not self.pending.check():
             return NoProcess(self.name)
         try:
-            return self.envelope.result()
+            answer: object = self.pending.wait(0)
+            return answer
         except SupervisionError as error:
             return error
 
@@ -153,9 +154,10 @@ class RealWorld:
 
     def unlink(self, path: str) -> None:
         """See ``World``."""
-        cell = cell_of(self._live(path))
-        if cell.parent is not None:
-            cell.unlink(cell_of(cell.parent))
+        ref = self._live(path)
+        parent = cell_of(ref).parent
+        if parent is not None:
+            ref.unlink(parent)
 
     def flags(self, path: str) -> SupFlags:
         """See ``World``."""
@@ -175,9 +177,7 @@ class RealWorld:
         """See ``World``."""
         supervisor, asked = self._supervisor(path), _Request()
         _make(call, cast("Ref", asked))
-        envelope = Envelope(asked.request, math.inf)
-        supervisor.send(envelope)
-        return _Posted(supervisor.name, envelope)
+        return _Posted(supervisor.name, supervisor.send_request(asked.request))
 
     def stop_top(self, reason: str) -> None:
         """See ``World``."""
@@ -214,7 +214,7 @@ class RealWorld:
 
     def info_of(self, ref: Ref) -> Any:
         """See ``World``."""
-        return getattr(ref, "info", None)
+        return ref.info
 
     def tree(self) -> list[Any]:
         """See ``World``."""
@@ -264,13 +264,13 @@ class RealWorld:
 
         If somebody is about to kill it, that is its supervisor, which is busy so long, and is waited for itself.
         """
-        cell, envelope = cell_of(ref), Envelope(GetStatus(), math.inf)
-        ref.send(envelope)  # dropped, if it is on its way out
-        while not (envelope.answered() or ref in self._house.deaf or enough()):
+        cell, question = cell_of(ref), SystemCall(GetStatus(), math.inf)
+        ref.send(question)  # dropped, if it is on its way out
+        while not (question.answered() or ref in self._house.deaf or enough()):
             if cell.closing:
                 if cell.join(_SLICE, _REAL_TIME):
                     break
-            elif envelope.gate.acquire(timeout=_SLICE):
+            elif question.gate.acquire(timeout=_SLICE):
                 break
         if not ref.is_alive():
             self._house.live.pop(ref, None)
