@@ -24,10 +24,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     scenarios = load(options.file)
     n = 0
     for s in scenarios:
-        if options.name and s.name != options.name: continue
-        if 'otp_bug' in s.tags: continue
+        if options.name and s.name != options.name:
+            continue
+        if "otp_bug" in s.tags:
+            continue
         found = list(replay(s, CoreWorld))
-        for m in found: print(m)
+        for m in found:
+            print(m)
         n += not found
-    print(n, 'of', len(scenarios))
+    print(n, "of", len(scenarios))
     return 0

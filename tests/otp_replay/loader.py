@@ -42,9 +42,7 @@ T = TypeVar("T")
 
 _WORKER_INIT: Final = re.compile(r"ok|ignore|gate_ok|(extra|error|raise|gate_error):.+", re.DOTALL)
 _ON_SHUTDOWN: Final = re.compile(r"clean|refuse|slow:\d+|exit:.+", re.DOTALL)
-_CALLS: Final = frozenset(
-    {"start_child", "which_children", "count_children", *(op.value for op in AdminOp)}
-)
+_CALLS: Final = frozenset({"start_child", "which_children", "count_children", *(op.value for op in AdminOp)})
 
 
 @final
@@ -79,7 +77,9 @@ def _scenarios(path: Path, text: str) -> Iterator[Scenario]:
 def _scenario(given: Any) -> Scenario:
     _is(given, dict, "a scenario")
     if "kind" in given:
-        raise ValueError(f"kind {given['kind']!r}: only scenarios of Erlang's supervisor are replayed (no 'kind')")
+        raise ValueError(
+            f"kind {given['kind']!r}: only scenarios of Erlang's supervisor are replayed (no 'kind')"
+        )
     name = _get(given, "name", str)
     actions = [_action(each) for each in _get(given, "actions", list)]
     start = _step(_get(given, "start", dict))

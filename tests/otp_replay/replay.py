@@ -154,9 +154,7 @@ def _ask(world: World, action: CallAction) -> tuple[Any, ...]:
         return (asked.refused,)
     answer = asked.pending.answer()
     if isinstance(asked.call, AskWhich | AskCount):
-        return (
-            in_rets(asked.call, answer, world.name_of, world.info_of, simple=asked.simple),
-        )
+        return (in_rets(asked.call, answer, world.name_of, world.info_of, simple=asked.simple),)
     ret = ret_of(asked.call, answer, world.name_of, world.info_of)
     return (ret, None, details_of(answer)) if isinstance(answer, ChildSpec) else (ret,)
 
@@ -208,9 +206,7 @@ def _call_of(world: World, action: CallAction) -> Call:
 def _answered(world: World, asked: _Asked) -> Any:
     if asked.call is None or asked.pending is None:
         return asked.refused
-    return in_rets(
-        asked.call, asked.pending.answer(), world.name_of, world.info_of, simple=asked.simple
-    )
+    return in_rets(asked.call, asked.pending.answer(), world.name_of, world.info_of, simple=asked.simple)
 
 
 def _described(action: Action) -> str:

@@ -56,7 +56,9 @@ def _flags_of(given: Any) -> SupFlags:
     if isinstance(given, list) and len(given) == 3:
         given = dict(zip(_FLAGS, given, strict=False))  # the old form; it has no auto_shutdown
     if not isinstance(given, dict):
-        given = f"{{{term_of(given)[1:-1]}}}" if isinstance(given, list) else given  # here an array is a tuple
+        given = (
+            f"{{{term_of(given)[1:-1]}}}" if isinstance(given, list) else given
+        )  # here an array is a tuple
         raise OtpError(f"{{invalid_type,{term_of(given)}}}")
     known = {flag: _whole(given[flag]) for flag in _FLAGS if flag in given}
     try:
