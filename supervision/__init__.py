@@ -35,7 +35,9 @@ from supervision.messages import (
 )
 from supervision.pending import Pending
 from supervision.ref import Ref
-<<<<<<< HEAD
+from supervision.requests import From
+from supervision.state_machine import StateMachine
+from supervision.statem import TransitionTable
 from supervision.supervisor import (
     Supervisor,
     count_children,
@@ -46,12 +48,6 @@ from supervision.supervisor import (
     terminate_child,
     which_children,
 )
-=======
-from supervision.requests import From
-from supervision.state_machine import StateMachine
-from supervision.statem import TransitionTable
-from supervision.supervisor import Supervisor
->>>>>>> otp-actor
 from supervision.tree import Tree
 
 __all__ = [
