@@ -76,7 +76,7 @@ class BeginTagged:
 class BeginKept:
     """``restart_child``."""
 
-    which: str | Ref
+    id: str
 
 
 @final
@@ -92,7 +92,7 @@ class Terminate:
 class Delete:
     """``delete_child``."""
 
-    which: str | Ref
+    id: str
 
 
 @final

@@ -131,13 +131,13 @@ class CoreSupervisor(Process):
                 raise NotImplementedError("a DynamicSupervisor is replayed on real actors only")
             case BeginDynamic(args):
                 return (yield from self._start_for_caller(administration.add_dynamic(state, args)))
-            case BeginKept(which):
-                return (yield from self._start_for_caller(administration.restart_one(state, which)))  # type: ignore[arg-type]
+            case BeginKept(id):
+                return (yield from self._start_for_caller(administration.restart_one(state, id)))
             case Terminate(which):
                 dead = self._is_dead(which)
                 return (yield from self._carry_out(administration.stop_one(state, which, dead=dead)))
-            case Delete(which):
-                return (yield from self._carry_out(administration.delete(state, which)))  # type: ignore[arg-type]
+            case Delete(id):
+                return (yield from self._carry_out(administration.delete(state, id)))
             case AskSpec(which):
                 return administration.spec_of(state, which, dead=self._is_dead(which))
             case AskWhich():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from typing import Any, Final, final
+from collections.abc import Iterator
+from typing import Any, final
 
+from supervision._pykka import Inbox
 from supervision.child_spec import SupFlags
 from supervision.clock import open_gate
 from supervision.ref import Ref, cell_of
@@ -17,9 +19,6 @@ from tests.otp_replay.patient_clock import PatientClock
 from tests.otp_replay.terms import text_of
 
 __all__ = ["Gate", "House", "StampingRegistry"]
-
-#: Real seconds for a restart to come to its gate.
-_ARRIVAL: Final = 5.0
 
 
 @final
@@ -46,9 +45,9 @@ class Gate:
             self._reached.set()
             self._open.wait()
 
-    def await_arrival(self) -> None:
-        """Return once somebody blocks here, or nobody came for long."""
-        self._reached.wait(_ARRIVAL)
+    def is_reached(self) -> bool:
+        """Return whether somebody blocks here."""
+        return self._reached.is_set()
 
     def open(self) -> None:
         """Let who blocks go on, and block nobody."""
@@ -69,6 +68,7 @@ class House:
         self.flags: dict[Ref, SupFlags] = {}  #: of supervisors
         self.anonymous: set[Ref] = set()  #: supervisors whose children's ids are not told
         self.latest: dict[str, Ref] = {}  #: by path: the last that started
+        self.deaf: set[Ref] = set()  #: who lingers for ever: it will not end by itself, nor answer
         self.closing = False
         self._leave: dict[Ref, threading.Lock] = {}  #: opened at the end of each
         self._at_work: Counter[Ref] = Counter()
@@ -111,9 +111,10 @@ class House:
 
     def linger(self, ref: Ref, seconds: float) -> None:
         """Let *ref* wait in its terminate for so long, or until it is killed, or the scenario is over."""
-        gate = self._leave[ref]
+        if seconds == math.inf:
+            self.deaf.add(ref)
         if not self.closing:
-            self.clock.acquire(gate, seconds)
+            self.clock.acquire(self._leave[ref], seconds)
 
     # For the registry, which is told of every start before it begins and of every end before anybody else is
 
@@ -145,12 +146,14 @@ class House:
     def _is_idle(self, ref: Ref) -> bool:
         if not ref.is_alive():
             return True
-        cell: Any = cell_of(ref)
+        cell = cell_of(ref)
         thread = cell.thread
         if thread is not None and self.clock.waits(thread.ident):
             return True
+        inbox = cell.inbox
+        assert isinstance(inbox, Inbox)
         begun = ref in self.instances
-        return begun and not (self._at_work[ref] or cell.closing or cell.signals or not cell._inbox.empty())
+        return begun and not (self._at_work[ref] or cell.closing or cell.signals or inbox.waiting())
 
 
 @final
@@ -161,23 +164,16 @@ class StampingRegistry:
         self._registry = registry
         self._house = house
 
-    def register(
-        self, name: str, ref: Ref, *, gives_way: Callable[[Ref], bool] = lambda _: False
-    ) -> Ref | None:
+    def register(self, name: str, ref: Ref) -> None:
         """See ``Registry``."""
-        orphan = self._registry.register(name, ref, gives_way=gives_way)
+        self._registry.register(name, ref)
         self._house.begun(ref)
-        return orphan
 
     def unregister(self, name: str, ref: Ref) -> None:
         """See ``Registry``; called when the reason is known, and before anybody is told."""
         self._house.ended(ref)
         self._registry.unregister(name, ref)
 
-    def whereis(self, name: str) -> Ref | None:
-        """See ``Registry``."""
-        return self._registry.whereis(name)
-
-    def names(self) -> tuple[str, ...]:
-        """See ``Registry``."""
-        return self._registry.names()
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the registry's."""
+        return getattr(self._registry, name)

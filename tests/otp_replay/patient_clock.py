@@ -6,6 +6,7 @@ stop is killed at once: what a scenario says of time holds, whatever the machine
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
 from typing import Final, final
@@ -23,9 +24,10 @@ _CALM: Final = 5
 
 
 @final
-@attrs.frozen(eq=False)
+@attrs.frozen(order=True)
 class _Waiter:
     deadline: float
+    number: int  #: who began to wait first goes on first
 
 
 @final
@@ -39,9 +41,11 @@ class PatientClock:
     def __init__(self, is_calm: Callable[[], bool]) -> None:
         self._is_calm = is_calm
         self._time = VirtualClock()
+        self._numbers = itertools.count()
         self._lock = threading.Lock()  #: guards what follows
         self._waiters: set[_Waiter] = set()
-        self._threads: set[int] = set()  #: who waits here, with or without a deadline
+        #: Who waits here, with or without a deadline, and for which gate.
+        self._gates: dict[int, threading.Lock] = {}
 
     def now(self) -> float:
         """See ``Clock``."""
@@ -55,8 +59,9 @@ class PatientClock:
         """See ``Clock``."""
 
     def waits(self, thread: int | None) -> bool:
-        """Return whether the thread with this number waits here."""
-        return thread in self._threads
+        """Return whether the thread with this number waits here; not if it only has to wake up."""
+        gate = None if thread is None else self._gates.get(thread)
+        return gate is not None and gate.locked()
 
     def advance(self, seconds: float) -> None:
         """Let *seconds* pass; only when nobody waits here."""
@@ -66,10 +71,10 @@ class PatientClock:
         """See ``Clock``."""
         if timeout <= 0 or gate.acquire(blocking=False):
             return timeout > 0 or gate.acquire(blocking=False)
-        me, waiter = threading.get_ident(), _Waiter(self.now() + timeout)
+        me, waiter = threading.get_ident(), _Waiter(self.now() + timeout, next(self._numbers))
         with self._lock:
             self._waiters.add(waiter)
-            self._threads.add(me)
+            self._gates[me] = gate
         try:
             if timeout > threading.TIMEOUT_MAX:
                 return gate.acquire()
@@ -77,22 +82,17 @@ class PatientClock:
         finally:
             with self._lock:
                 self._waiters.discard(waiter)
-                self._threads.discard(me)
+                del self._gates[me]
 
     def _outwait(self, gate: threading.Lock, waiter: _Waiter) -> bool:
         calm = 0
         while not gate.acquire(timeout=_LOOK):
-            calm = calm + 1 if self._is_calm() else 0
-            if calm >= _CALM and self._expire(waiter):
+            calm = calm + 1 if self._is_first(waiter) and self._is_calm() else 0
+            if calm == _CALM:
+                self._time.advance(max(0.0, waiter.deadline - self.now()))
                 return gate.acquire(blocking=False)
         return True
 
-    def _expire(self, waiter: _Waiter) -> bool:
-        """Move the time to *waiter*'s deadline, unless somebody else's comes first."""
+    def _is_first(self, waiter: _Waiter) -> bool:
         with self._lock:
-            if any(other.deadline < waiter.deadline for other in self._waiters):
-                return False
-            ahead = waiter.deadline - self.now()
-        if ahead > 0:
-            self._time.advance(ahead)
-        return True
+            return waiter == min(self._waiters)

@@ -6,7 +6,7 @@ from typing import Any, final
 
 import attrs
 
-from supervision import IGNORE, Actor, Exit, ExitReason, Stop, Supervisor
+from supervision import IGNORE, Actor, Exit, ExitReason, Started, Stop, Supervisor
 from supervision.actor import InitResult
 from supervision.child_spec import Strategy
 from supervision.exit_reason import SHUTDOWN, crashed
@@ -58,7 +58,7 @@ class ScriptedWorker(Actor):
         house.is_up(self.ref)
         if extra:
             house.journal.note("args", self._instance, f"{{{','.join(term_of(each) for each in extra)}}}")
-        return None
+        return Started(init.detail) if init.detail else None
 
     def handle_cast(self, message: Any) -> Stop | None:
         self._by_itself = True

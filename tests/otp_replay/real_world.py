@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, cast, final
 
 import attrs
 
 from supervision import DynamicSupervisor, Tree
 from supervision.child_spec import ChildSpec, ChildType, Restart, SupFlags
+from supervision.clock import MonotonicClock
 from supervision.errors import NoProcess, StartError, SupervisionError
 from supervision.exit_reason import KILLED
 from supervision.messages import IGNORE
+from supervision.pending import Pending as PendingAnswer
 from supervision.ref import Ref, cell_of
-from supervision.requests import Call as Envelope
-from supervision.requests import GetStatus
+from supervision.requests import GetStatus, SystemCall
 from supervision.supervisor import (
     count_children,
     delete_child,
@@ -53,6 +54,9 @@ __all__ = ["RealWorld"]
 _PATIENCE: Final = 60.0
 #: Real seconds for a thread that has been released to end.
 _LEAVING: Final = 10.0
+#: Real seconds after which a wait looks whether there is still something to wait for.
+_SLICE: Final = 0.02
+_REAL_TIME: Final = MonotonicClock()
 
 
 @final
@@ -73,14 +77,15 @@ class _Posted:
     """A call in a mailbox."""
 
     name: str
-    envelope: Envelope
+    pending: PendingAnswer
 
     def answer(self) -> object:
         """See ``Pending``."""
-        if not self.envelope.answered():
+        if not self.pending.check():
             return NoProcess(self.name)
         try:
-            return self.envelope.result()
+            answer: object = self.pending.wait(0)
+            return answer
         except SupervisionError as error:
             return error
 
@@ -133,15 +138,7 @@ class RealWorld:
         Whatever happens is noted, by its second step at the latest: a handler that notes nothing may have sent
         something, and whoever got that has handled it before the second answer.
         """
-        rounds = 0
-        while rounds < 2:
-            before = self.journal.total(), tuple(self._house.live)
-            for ref in before[1]:
-                self._wait_for(ref)
-            if self._stuck:
-                raise Stuck(f"not quiet within {_PATIENCE:g} s")
-            after = self.journal.total(), tuple(self._house.live)
-            rounds = rounds + 1 if before == after else 0
+        self._wait_for_quiet(lambda: False)
 
     def crash(self, path: str, reason: str) -> None:
         """See ``World``."""
@@ -157,9 +154,10 @@ class RealWorld:
 
     def unlink(self, path: str) -> None:
         """See ``World``."""
-        cell = cell_of(self._live(path))
-        if cell.parent is not None:
-            cell.unlink(cell_of(cell.parent))
+        ref = self._live(path)
+        parent = cell_of(ref).parent
+        if parent is not None:
+            ref.unlink(parent)
 
     def flags(self, path: str) -> SupFlags:
         """See ``World``."""
@@ -179,9 +177,7 @@ class RealWorld:
         """See ``World``."""
         supervisor, asked = self._supervisor(path), _Request()
         _make(call, cast("Ref", asked))
-        envelope = Envelope(asked.request, math.inf)
-        supervisor.send(envelope)
-        return _Posted(supervisor.name, envelope)
+        return _Posted(supervisor.name, supervisor.send_request(asked.request))
 
     def stop_top(self, reason: str) -> None:
         """See ``World``."""
@@ -202,7 +198,7 @@ class RealWorld:
 
     def await_gate(self) -> None:
         """See ``World``."""
-        self._house.gate.await_arrival()
+        self._wait_for_quiet(self._house.gate.is_reached)
 
     def open_gate(self) -> None:
         """See ``World``."""
@@ -218,7 +214,7 @@ class RealWorld:
 
     def info_of(self, ref: Ref) -> Any:
         """See ``World``."""
-        return getattr(ref, "info", None)
+        return ref.info
 
     def tree(self) -> list[Any]:
         """See ``World``."""
@@ -252,11 +248,30 @@ class RealWorld:
                 if thread.is_alive():
                     raise Stuck(f"the thread of {ref!r} does not end")
 
-    def _wait_for(self, ref: Ref) -> None:
-        try:
-            ref.call(GetStatus(), timeout=math.inf)
-        except SupervisionError:
-            ref.join(timeout=math.inf)
+    def _wait_for_quiet(self, enough: Callable[[], bool]) -> None:
+        rounds = 0
+        while rounds < 2 and not enough():
+            before = self.journal.total(), tuple(self._house.live)
+            for ref in before[1]:
+                self._wait_for(ref, enough)
+            if self._stuck:
+                raise Stuck(f"not quiet within {_PATIENCE:g} s")
+            after = self.journal.total(), tuple(self._house.live)
+            rounds = rounds + 1 if before == after else 0
+
+    def _wait_for(self, ref: Ref, enough: Callable[[], bool]) -> None:
+        """Wait until *ref* has handled what it has, or has ended; one that will never do either is left alone.
+
+        If somebody is about to kill it, that is its supervisor, which is busy so long, and is waited for itself.
+        """
+        cell, question = cell_of(ref), SystemCall(GetStatus(), math.inf)
+        ref.send(question)  # dropped, if it is on its way out
+        while not (question.answered() or ref in self._house.deaf or enough()):
+            if cell.closing:
+                if cell.join(_SLICE, _REAL_TIME):
+                    break
+            elif question.gate.acquire(timeout=_SLICE):
+                break
         if not ref.is_alive():
             self._house.live.pop(ref, None)
 
@@ -293,12 +308,12 @@ def _make(call: Call, ref: Ref) -> None:
             start_child(ref, spec)
         case BeginDynamic(args):
             start_child(ref, args)
-        case BeginKept(which):
-            restart_child(ref, cast("str", which))
+        case BeginKept(id):
+            restart_child(ref, id)
         case Terminate(which):
             terminate_child(ref, which)
-        case Delete(which):
-            delete_child(ref, cast("str", which))
+        case Delete(id):
+            delete_child(ref, id)
         case AskSpec(which):
             get_childspec(ref, which)
         case AskWhich():

@@ -55,7 +55,7 @@ from tests.otp_replay.world import NotLive, Pending, World
 
 __all__ = ["Mismatch", "replay"]
 
-_ADMIN: Mapping[AdminOp, Callable[[str | Ref], Call]] = {
+_ADMIN: Mapping[AdminOp, Callable[[Any], Call]] = {
     AdminOp.TERMINATE: Terminate,
     AdminOp.RESTART: BeginKept,
     AdminOp.DELETE: Delete,
@@ -198,14 +198,26 @@ def _call_of(world: World, action: CallAction) -> Call:
             return BeginTagged(world.tagged(spec, sup))
         case StartDynamic(child, sup):
             return BeginDynamic((blueprint_of(child, joined(sup, child["tag"])),))
-        case Administer(op, id, pid_of):
-            which: str | Ref | None = id if pid_of is None else world.latest(pid_of)
-            # One that never ran has no pid; the recorder had nothing to name it by, and OTP takes any term.
-            return _ADMIN[op](which if which is not None else "undefined")
+        case Administer():
+            return _ADMIN[action.which](_named(world, action))
         case Which():
             return AskWhich()
         case Count():
             return AskCount()
+
+
+def _named(world: World, action: Administer) -> str | Ref:
+    """Return by what *action* names a child."""
+    if action.pid_of is None:
+        assert action.id is not None
+        return action.id
+    ref = world.latest(action.pid_of)
+    if ref is None:
+        return "undefined"  # it never ran: there was no pid to name it by, and OTP takes any term
+    simple = world.flags(action.sup).strategy is Strategy.SIMPLE_ONE_FOR_ONE
+    if action.which is AdminOp.TERMINATE or (simple and action.which is AdminOp.GET_SPEC):
+        return ref
+    return repr(ref)  # to OTP one more term that is nobody's id; ours takes no handle there
 
 
 def _answered(world: World, asked: _Asked) -> Any:
