@@ -6,7 +6,7 @@ import contextlib
 import math
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, final
 
 from supervision._pykka import Inbox
@@ -164,10 +164,13 @@ class StampingRegistry:
         self._registry = registry
         self._house = house
 
-    def register(self, name: str, ref: Ref) -> None:
+    def register(
+        self, name: str, ref: Ref, *, gives_way: Callable[[Ref], bool] = lambda _: False
+    ) -> Ref | None:
         """See ``Registry``."""
-        self._registry.register(name, ref)
+        orphan = self._registry.register(name, ref, gives_way=gives_way)
         self._house.begun(ref)
+        return orphan
 
     def unregister(self, name: str, ref: Ref) -> None:
         """See ``Registry``; called when the reason is known, and before anybody is told."""
