@@ -122,6 +122,11 @@ class Books:
         if key is not None and clean:
             self._hand_over(self._scheduler.checkin(key, self.now()))
 
+    def held(self) -> tuple[Interpreter, ...]:
+        """See ``Desk.held``."""
+        leases = self._leases.values()
+        return tuple(lease.interpreter for lease in leases if lease.interpreter is not None)
+
     def is_drained(self) -> bool:
         """Return whether nobody holds a worker."""
         return all(ticket.key is None for ticket in self._leases)

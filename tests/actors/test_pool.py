@@ -218,6 +218,20 @@ def test_close_answers_a_running_call(no_leaks: None) -> None:
     assert caught.value.certificate.sent_by_us is not None
 
 
+def test_close_without_a_drain_kills_at_once(no_leaks: None) -> None:
+    """Half of the ten minutes would be the call's, but it gets nothing; the end itself is in good order."""
+    running = threading.Event()
+    with ThreadPoolExecutor(1) as threads:
+        pool = Pool(workers=1).start()
+        stuck = threads.submit(pool.call, work.wait_to_be_killed, on_progress=lambda _: running.set())
+        assert running.wait(timeout=30)
+        assert not pool.close(timeout=600.0, drain=0.0)
+        with pytest.raises(WorkerDied) as caught:
+            stuck.result(timeout=30)
+    assert caught.value.certificate.sent_by_us == "its pool was closed before its call ended"
+    assert not pool.tree.is_running()
+
+
 def test_close_answers_who_waits_for_a_worker(no_leaks: None) -> None:
     """A caller in the queue is told at the stop, and not at its own deadline."""
     running = threading.Event()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -32,17 +33,19 @@ class Family:
     """A leader and its child, with pidfds of both."""
 
     def __init__(self) -> None:
+        # Another run of these tests may go on beside this one, and a burial kills whoever carries its mark.
+        mark = f"{secrets.token_hex(8)}.1"
         self.popen = subprocess.Popen(
             [sys.executable, "-S", "-c", LEADER],
             stdout=subprocess.PIPE,
             start_new_session=True,
-            env={**os.environ, MARK: "test-run.1"},
+            env={**os.environ, MARK: mark},
         )
         assert self.popen.stdout is not None
         self.child = int(self.popen.stdout.readline())
         self.popen.stdout.close()
         self.child_pidfd = os.pidfd_open(self.child)
-        self.group = ProcessGroup(self.popen, os.pidfd_open(self.popen.pid), "test-run.1")
+        self.group = ProcessGroup(self.popen, os.pidfd_open(self.popen.pid), mark)
 
 
 class Stranger:
