@@ -67,8 +67,8 @@ class Cell:
         self.parent = parent
         self.ref = Ref(name, context.next_incarnation(), self)
         self.thread: threading.Thread | None = None  #: set once, before it runs, by whoever starts it
-        #: The number of its thread; written by that thread when it begins and when it ends, for the number of a thread
-        #: that has ended may be another's.
+        #: The number of its thread, written by that thread when it begins. Looked at only while the cell is not closing:
+        #: the number of a thread that has ended may be another's.
         self.ident: int | None = None
         #: The question that a handler has in its hands; written by the actor's own thread. It is refused with the rest
         #: when the cell ends: who puts one here looks afterwards whether that has happened.
@@ -361,8 +361,7 @@ class Cell:
         self.ident = get_ident()
 
     def thread_ended(self) -> None:
-        """Note that the actor's thread, this one, is at its end; also if the actor was killed long before."""
-        self.ident = None
+        """Note that the actor's thread, this one, is at its end, maybe long after the actor was killed."""
         self._killed.pop(threading.current_thread(), None)
 
     def refuse(self, question: Question) -> None:

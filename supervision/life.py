@@ -183,9 +183,8 @@ class Life:
     def _answer(self, call: Call) -> _Then:
         cell = self._cell
         cell.in_hand = call
-        if (
-            cell.reason is not None
-        ):  # killed with it in hand: whoever came first, here or there, it is refused
+        # Killed with it in hand: whoever came first, here or there, it is refused.
+        if cell.reason is not None:
             cell.refuse(call)
             return None
         try:
@@ -264,21 +263,16 @@ class Life:
     def _get_until(self, then: Any) -> Any:
         """Return the next message, or ``TIMEOUT`` if none came in time."""
         inbox, clock = self._inbox, self._clock
-        left = then.deadline - clock.now()
-        if left <= 0:
-            while (item := inbox.get_now()) is not None:
-                if type(item) is not _Due:
-                    return item
-            return TIMEOUT
+        if then.deadline <= clock.now():
+            item = inbox.get_now()
+            return TIMEOUT if item is None else item
         due = _Due()
         timer = clock.call_at(then.deadline, lambda: inbox.put(due))
-        while True:
-            item = inbox.get()
-            if item is due:
-                return TIMEOUT
-            if type(item) is not _Due:
-                timer.cancel()
-                return item
+        item = inbox.get()
+        if item is due:
+            return TIMEOUT
+        timer.cancel()
+        return item
 
     # Signals and system requests
 

@@ -27,6 +27,7 @@ from bridge.events import InterpreterReady
 from bridge.options import InterpreterOptions
 from supervision import Tree, VirtualClock, crashed
 from supervision.events import ActorStopped, Event
+from supervision.ref import cell_of
 from supervision.requests import GetStatus
 from supervision.supervisor import which_children
 
@@ -412,7 +413,7 @@ def test_sessions_that_nobody_uses_are_swept(no_leaks: None) -> None:
         said = []
         for _ in range(9):
             clock.advance(25.0)
-            said.append(tuple(sweeper.call(GetStatus(), timeout=math.inf).values()))
+            said.append(tuple(cell_of(sweeper).ask_system(GetStatus(), math.inf).values()))
         assert said[3:5] == [(1, 0), (1, 1)]
         assert said[-1] == (0, 1)
         tree.stop()
@@ -445,7 +446,7 @@ def test_a_probe_that_stays_up_brings_the_pool_to_strength(no_leaks: None, tmp_p
 
         def after(seconds: float, *awaited: threading.Semaphore) -> None:
             """Advance once the pool actor has dealt with all that was heard, then wait for *awaited*."""
-            actor.call(GetStatus(), timeout=math.inf)
+            cell_of(actor).ask_system(GetStatus(), math.inf)
             clock.advance(seconds)
             for semaphore in awaited:
                 assert semaphore.acquire(timeout=30)

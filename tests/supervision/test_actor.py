@@ -159,6 +159,9 @@ def test_nothing_is_kept_of_a_call_that_was_answered(start: Starter) -> None:
     caller.join()
 
     assert cell_of(ref)._open == set()
+    ref.cast(lambda actor: asked(actor._cell.in_hand))
+    do(ref)
+    assert asked.notes[1:] == [None]
 
 
 def test_nothing_is_kept_of_a_call_that_was_given_up(
@@ -331,7 +334,7 @@ def test_a_call_from_a_thread_with_the_number_of_a_dead_actors_is_no_call_to_its
     """Thread numbers are used again; a dead actor's must not make another thread's call a CallSelf."""
     ref = start()
     ref.stop()
-    cell_of(ref).thread = threading.current_thread()
+    cell_of(ref).ident = threading.get_ident()
 
     with pytest.raises(NoProcess):
         ref.call("x")
