@@ -173,8 +173,9 @@ class StampingRegistry:
         return orphan
 
     def unregister(self, name: str, ref: Ref) -> None:
-        """See ``Registry``; called when the reason is known, and before anybody is told."""
-        self._house.ended(ref)
+        """See ``Registry``; at its end an actor is taken out when the reason is known, and before anybody is told."""
+        if cell_of(ref).reason is not None:
+            self._house.ended(ref)
         self._registry.unregister(name, ref)
 
     def __getattr__(self, name: str) -> Any:

@@ -212,6 +212,32 @@ def test_a_file_that_is_not_there_is_an_error(capsys: pytest.CaptureFixture[str]
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
+@both
+def test_who_refuses_for_ever_is_not_waited_for(replayed: Replay, kind: Kind) -> None:
+    """An orphan that nobody is left to kill ends with the scenario; until then it does nothing, which is quiet."""
+    deaf = {"id": "x", "shutdown": "infinity", "on_shutdown": "refuse"}
+    above = {"id": "s", "type": "supervisor", "shutdown": 60, "sup": {}, "children": [deaf]}
+    up = [
+        ["top#1", [["s", "s#1", "supervisor"]], [1, 1, 1, 0]],
+        ["s#1", [["x", "s/x#1", "worker"]], [1, 1, 0, 1]],
+    ]
+    begun = ["init top#1", "init s#1", "init s/x#1", "ready s/x#1", "ready s#1", "ready top#1"]
+    ended = ["terminate s/x#1 shutdown", "exit s#1 killed", "exit top#1 shutdown"]
+    scenario = {
+        "name": "deaf",
+        "sup": {},
+        "children": [above],
+        "actions": [{"op": "stop", "reason": "shutdown"}],
+        "start": {"ret": "{ok,top#1}", "ev": begun, "tree": up, "sup": "alive"},
+        "steps": [{"ret": "ok", "ev": ended, "tree": [], "sup": "exit:shutdown"}],
+    }
+
+    assert replayed(scenario, options=["--core"] if kind is Kind.CORE else []) == (
+        0,
+        ["1 of 1 scenarios match (0 skipped)"],
+    )
+
+
 def test_a_replay_that_fails_is_a_mismatch(replayed: Replay) -> None:
     """An error in one scenario does not keep the others from being replayed."""
     impossible = recorded("start_order_and_stop_order")
