@@ -46,6 +46,8 @@ class DynamicSupervisor(Supervisor):
         whole = isinstance(max_children, int) and not isinstance(max_children, bool)
         if not (whole and max_children >= 0) and max_children != math.inf:
             raise InvalidSpec("max_children", max_children, "a whole number >= 0 or math.inf")
+        if not isinstance(extra_arguments, list | tuple):
+            raise InvalidSpec("extra_arguments", extra_arguments, "a list or tuple")
         self._max_children = max_children
         self._extra_arguments = tuple(extra_arguments)
         return super().init(SupFlags(intensity=intensity, period=period))
