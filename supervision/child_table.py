@@ -29,7 +29,9 @@ class Child:
         False  #: whether its restart is still to come: one failed, or it waits (see ``Backoff``)
     )
     retry: int = 0  #: while ``restarting``: the number of the ``RetryLater`` that is to do it
-    counted: bool = False  #: whether the restart that is to come has been counted already
+    counted: bool = (
+        False  #: while ``restarting``: whether the restart that is to come has been counted already
+    )
     ended: Ref | None = None  #: what its next start replaces, if that ended by itself
     restarts: int = 0  #: successful restarts since the supervisor started
     in_a_row: int = 0  #: restarts that came soon one after another; only counted for a ``Backoff``
@@ -82,4 +84,4 @@ class ChildTable:
         if child is not None:
             for ref in (child.ref, child.ended):
                 if ref is not None:
-                    self._ids.pop(ref, None)
+                    del self._ids[ref]

@@ -74,7 +74,7 @@ def started(state: SupState, command: Start, ref: Ref | None) -> Sequence[Comman
         state.children.remove(command.id)
         return []
     again = command.on_failure is OnFailure.RETRY and ref is not None
-    child = attrs.evolve(child, ref=ref, restarting=False, ended=None, restarts=child.restarts + again)
+    child = attrs.evolve(child, ref=ref, ended=None, restarts=child.restarts + again)
     state.children.put(child)
     if not again:
         return []
@@ -148,7 +148,6 @@ def _restart(
     """Count a restart, and start again who shares the fate of *child*; the stops come at once, the starts may wait."""
     id = child.spec.id
     if not state.window.add(now):
-        state.children.remove(id)
         gave_up = Shutdown(because=GaveUp(state.name, id, reason))
         return [Report(SupervisorGaveUp(supervisor=state.name, child=id, reason=reason)), ExitSelf(gave_up)]
     if not waits or child.spec.backoff is None:
@@ -171,7 +170,7 @@ def _stop_affected(state: SupState, id: str) -> Sequence[Stop]:
     for row in rows:
         # Its own retry is obsolete: it is started with *id*, or again after a failure of one that it depends on.
         if row.restarting:
-            state.children.put(attrs.evolve(row, restarting=False, counted=False))
+            state.children.put(attrs.evolve(row, restarting=False))
     return _stops(rows)
 
 
@@ -181,17 +180,11 @@ def _affected(state: SupState, id: str) -> Sequence[str]:
 
 def _ends_supervisor(state: SupState, child: Child) -> bool:
     """Return whether *child*, which ended and is not to be restarted, takes its supervisor along."""
-    if not child.spec.significant:
+    if not child.spec.significant:  # under ``never`` no child is: see check_together
         return False
-    match state.flags.auto_shutdown:
-        case AutoShutdown.NEVER:
-            return False
-        case AutoShutdown.ANY_SIGNIFICANT:
-            return True
-        case AutoShutdown.ALL_SIGNIFICANT:
-            return not any(
-                row.spec.significant and (row.ref is not None or row.restarting) for row in state.children
-            )
+    if state.flags.auto_shutdown is AutoShutdown.ANY_SIGNIFICANT:
+        return True
+    return not any(row.spec.significant and (row.ref is not None or row.restarting) for row in state.children)
 
 
 def _again(child: Child, now: float | None = None) -> Child:
@@ -206,7 +199,7 @@ def _again(child: Child, now: float | None = None) -> Child:
 def _retry(state: SupState, child: Child, *, counted: bool) -> RetryLater:
     """Note that *child* is to be started later, and not by any retry that was asked for before."""
     state.retries += 1
-    state.children.put(attrs.evolve(child, ref=None, restarting=True, retry=state.retries, counted=counted))
+    state.children.put(attrs.evolve(child, restarting=True, retry=state.retries, counted=counted))
     backoff = child.spec.backoff
     delay = 0.0 if backoff is None else backoff.delay(child.in_a_row, state.chance())
     return RetryLater(child.spec.id, state.retries, delay)

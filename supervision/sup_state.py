@@ -68,6 +68,6 @@ class SupState:
     def put_to_rest(self, child: Child) -> None:
         """Note that *child* has ended and is not to be restarted."""
         if self.keeps_spec(child):
-            self.children.put(attrs.evolve(child, ref=None, restarting=False, counted=False, ended=None))
+            self.children.put(attrs.evolve(child, ref=None, restarting=False, ended=None))
         else:
             self.children.remove(child.spec.id)

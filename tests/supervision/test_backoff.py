@@ -54,7 +54,9 @@ def test_a_bad_value_is_refused(given: dict[str, Any], expected: str) -> None:
     with pytest.raises(InvalidSpec, match=expected) as raised:
         Backoff(**given)
 
-    assert raised.value.field == next(iter(given))
+    ((field, value),) = given.items()
+    assert (raised.value.field, raised.value.expected) == (field, expected)
+    assert raised.value.given is value
 
 
 @pytest.mark.parametrize(

@@ -98,3 +98,14 @@ def test_the_flags_make_the_window() -> None:
     window = Bench(SupFlags(intensity=7, period=math.inf)).state.window
 
     assert (window.intensity, window.period) == (7, math.inf)
+
+
+def test_a_retry_too_many_names_the_reason_of_the_last_end() -> None:
+    """What the supervisor was told ended the child, at first, goes with the retry."""
+    bench = one_for_one(1, a={})
+    bench.failing = {"a"}
+    bench.crash("a")
+
+    commands = decisions.retry_due(bench.state, bench.later[0], KILLED, 0.0)
+
+    assert commands[0] == Report(SupervisorGaveUp(supervisor="sup", child="a", reason=KILLED))

@@ -53,6 +53,7 @@ def test_a_restart_that_answers_ignore_is_not_tried_again() -> None:
     assert bench.crash("a") == []
     row = bench.row("a")
     assert (row.ref, row.restarting, row.restarts) == (None, False, 0)
+    assert row.ended is None
     assert bench.later == []
 
 
@@ -117,6 +118,7 @@ def test_a_retry_is_obsolete_when_the_child_shares_a_later_fate(make: Callable[.
     waiting = bench.later.pop(0)
     bench.failing = set()
 
+    assert bench.row("b").restarting is False
     assert bench.due(waiting) == []
     bench.due()
 

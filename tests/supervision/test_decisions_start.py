@@ -196,9 +196,9 @@ def test_either_kind_of_supervisor_refuses_what_only_the_other_takes() -> None:
     made, plain = simple(), one_for_one(a={})
     before = made.picture(), plain.picture()
 
-    with pytest.raises(InvalidSpec, match="'b': expected a sequence of extra arguments"):
+    with pytest.raises(InvalidSpec, match="spec 'b': expected a sequence of extra arguments"):
         administration.add(made.state, *named("b"))
-    with pytest.raises(InvalidSpec, match=r"\[1\]: expected a ChildSpec"):
+    with pytest.raises(InvalidSpec, match=r"spec \[1\]: expected a ChildSpec"):
         administration.add_dynamic(plain.state, [1])
 
     assert (made.picture(), plain.picture()) == before
