@@ -5,7 +5,7 @@ Who asks and how the answer comes is each world's own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, final
 
 import attrs
@@ -18,6 +18,7 @@ from supervision.errors import (
     AlreadyStarted,
     ChildRestarting,
     ChildRunning,
+    MaxChildren,
     NoProcess,
     NoSuchChild,
     SimpleOneForOne,
@@ -34,6 +35,7 @@ __all__ = [
     "Begin",
     "BeginDynamic",
     "BeginKept",
+    "BeginTagged",
     "Call",
     "Delete",
     "Terminate",
@@ -41,6 +43,7 @@ __all__ = [
     "numbers_of",
     "ret_of",
     "rows_of",
+    "text_in_elixir",
 ]
 
 
@@ -62,10 +65,18 @@ class BeginDynamic:
 
 @final
 @attrs.frozen
+class BeginTagged:
+    """``start_child`` of a DynamicSupervisor."""
+
+    spec: ChildSpec
+
+
+@final
+@attrs.frozen
 class BeginKept:
     """``restart_child``."""
 
-    which: str | Ref
+    id: str
 
 
 @final
@@ -81,7 +92,7 @@ class Terminate:
 class Delete:
     """``delete_child``."""
 
-    which: str | Ref
+    id: str
 
 
 @final
@@ -104,7 +115,7 @@ class AskCount:
     """``count_children``."""
 
 
-Call = Begin | BeginDynamic | BeginKept | Terminate | Delete | AskSpec | AskWhich | AskCount
+Call = Begin | BeginDynamic | BeginTagged | BeginKept | Terminate | Delete | AskSpec | AskWhich | AskCount
 
 
 def ret_of(call: Call, answer: object, name_of: Callable[[Ref], str], info_of: Callable[[Ref], Any]) -> str:
@@ -118,9 +129,9 @@ def ret_of(call: Call, answer: object, name_of: Callable[[Ref], str], info_of: C
     """
     if isinstance(answer, Exception):
         return _refusal(call, answer, name_of)
-    if isinstance(call, Begin | BeginDynamic | BeginKept):
+    if isinstance(call, Begin | BeginDynamic | BeginTagged | BeginKept):
         if answer is None:
-            return "{ok,undefined}"
+            return "ignore" if isinstance(call, BeginTagged) else "{ok,undefined}"
         assert isinstance(answer, Ref)
         info = info_of(answer)
         return f"{{ok,{name_of(answer)}}}" if info is None else f"{{ok,{name_of(answer)},{info}}}"
@@ -143,6 +154,18 @@ def in_rets(
         assert isinstance(answer, ChildSpec)
         return f"{{ok,spec({answer.id})}}"
     return ret_of(call, answer, name_of, info_of)
+
+
+def text_in_elixir(answer: object, name_of: Callable[[Ref], str]) -> str:
+    """Return how the corpus writes what ``which_children`` or ``count_children`` of a DynamicSupervisor answered."""
+    if isinstance(answer, Exception):
+        return "noproc"
+    if isinstance(answer, ChildCounts):
+        pairs: Iterable[Sequence[object]] = sorted(attrs.asdict(answer).items())
+    else:
+        assert isinstance(answer, tuple)
+        pairs = rows_of(answer, name_of, simple=True)
+    return "[" + ",".join("{" + ",".join(map(str, each)) + "}" for each in pairs) + "]"
 
 
 def rows_of(children: Sequence[ChildInfo], name_of: Callable[[Ref], str], *, simple: bool) -> list[list[str]]:
@@ -180,6 +203,8 @@ def _refusal(call: Call, error: Exception, name_of: Callable[[Ref], str]) -> str
             why = f"{{already_started,{name_of(error.ref)}}}"
         case SimpleOneForOne():
             why = "simple_one_for_one"
+        case MaxChildren():
+            why = "max_children"
         case _:
             why = repr(error)  # nothing that OTP answers: it shows in a mismatch
     return f"{{error,{why}}}"

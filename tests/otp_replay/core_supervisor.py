@@ -28,12 +28,13 @@ from tests.otp_replay.calls import (
     Begin,
     BeginDynamic,
     BeginKept,
+    BeginTagged,
     Call,
     Delete,
     Terminate,
 )
 from tests.otp_replay.core_processes import Ask, CoreWorker, EndYourself, Process, Steps, Surroundings, Told
-from tests.otp_replay.scenario import Blueprint
+from tests.otp_replay.scenario import Blueprint, Plan
 from tests.otp_replay.script import InitKind, init_of
 from tests.otp_replay.simulation import Body, Wait
 from tests.otp_replay.specs import OtpError, prepared
@@ -93,7 +94,7 @@ class CoreSupervisor(Process):
         init = init_of(self.blueprint, self.instance.number)
         if init.kind is not InitKind.OK:
             return IGNORE if init.kind is InitKind.IGNORE else reason_of(init.detail)
-        assert self.blueprint.plan is not None
+        assert isinstance(self.blueprint.plan, Plan)
         try:
             flags, specs = prepared(self.blueprint.plan, self.blueprint.path, STARTERS)
         except OtpError as error:
@@ -126,15 +127,17 @@ class CoreSupervisor(Process):
         match call:
             case Begin(spec):
                 return (yield from self._start_for_caller(administration.add(state, spec)))
+            case BeginTagged():
+                raise NotImplementedError("a DynamicSupervisor is replayed on real actors only")
             case BeginDynamic(args):
                 return (yield from self._start_for_caller(administration.add_dynamic(state, args)))
-            case BeginKept(which):
-                return (yield from self._start_for_caller(administration.restart_one(state, which)))  # type: ignore[arg-type]
+            case BeginKept(id):
+                return (yield from self._start_for_caller(administration.restart_one(state, id)))
             case Terminate(which):
                 dead = self._is_dead(which)
                 return (yield from self._carry_out(administration.stop_one(state, which, dead=dead)))
-            case Delete(which):
-                return (yield from self._carry_out(administration.delete(state, which)))  # type: ignore[arg-type]
+            case Delete(id):
+                return (yield from self._carry_out(administration.delete(state, id)))
             case AskSpec(which):
                 return administration.spec_of(state, which, dead=self._is_dead(which))
             case AskWhich():

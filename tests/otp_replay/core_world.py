@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, final
 
 from supervision.child_spec import ChildSpec, Strategy, SupFlags
 from supervision.ref import Ref
-from tests.otp_replay.calls import Call, numbers_of, rows_of
+from tests.otp_replay.calls import Call
 from tests.otp_replay.core_processes import Ask, EndYourself, Process, Surroundings
 from tests.otp_replay.core_supervisor import STARTERS, CoreSupervisor, launch
 from tests.otp_replay.scenario import TOP, Blueprint
 from tests.otp_replay.simulation import Latch
 from tests.otp_replay.specs import spec_of
 from tests.otp_replay.terms import reason_of, text_of
+from tests.otp_replay.tree_rows import Look, tree_rows
 from tests.otp_replay.world import NotLive, Pending
 
 __all__ = ["CoreWorld"]
@@ -64,6 +66,10 @@ class CoreWorld:
     def spec(self, given: Any, sup: str) -> ChildSpec:
         """See ``World``."""
         return spec_of(given, sup, self.flags(sup).auto_shutdown, STARTERS)
+
+    def tagged(self, given: Mapping[str, Any], sup: str) -> ChildSpec:
+        """See ``World``; there are none here."""
+        raise NotLive(sup)
 
     def post(self, path: str, call: Call) -> Pending:
         """See ``World``."""
@@ -118,10 +124,8 @@ class CoreWorld:
 
     def tree(self) -> list[Any]:
         """See ``World``."""
-        rows: list[Any] = []
-        if isinstance(self._top, CoreSupervisor) and self._top.is_live():
-            self._add_rows(self._top, rows)
-        return rows
+        assert self._top is not None
+        return tree_rows(self._top.ref, self._look_at, self.name_of)
 
     def top_state(self) -> str:
         """See ``World``."""
@@ -133,16 +137,12 @@ class CoreWorld:
     def close(self) -> None:
         """See ``World``; generators need no help."""
 
-    def _add_rows(self, supervisor: CoreSupervisor, rows: list[Any]) -> None:
-        children = supervisor.rows()
-        simple = supervisor.state.flags.strategy is Strategy.SIMPLE_ONE_FOR_ONE
-        own = rows_of(children, self.name_of, simple=simple)
-        rows.append([str(supervisor.instance), own, numbers_of(supervisor.counts())])
-        by_name = {self.name_of(row.ref): row.ref for row in children if row.ref is not None}
-        for _, status, _ in own:
-            below = self._around.by_ref[by_name[status]] if status in by_name else None
-            if isinstance(below, CoreSupervisor) and below.is_live():
-                self._add_rows(below, rows)
+    def _look_at(self, ref: Ref) -> Look | None:
+        process = self._around.by_ref[ref]
+        if not isinstance(process, CoreSupervisor) or not process.is_live():
+            return None
+        simple = process.state.flags.strategy is Strategy.SIMPLE_ONE_FOR_ONE
+        return Look(process.rows(), process.counts(), simple)
 
     def _live(self, path: str) -> Process:
         process = self._around.latest.get(path)

@@ -36,12 +36,20 @@ class Journal:
         self._events: list[str] = []
         self._total = 0
 
-    def begin(self, path: str) -> Instance:
-        """Note that the init callback of *path* was entered, and return which attempt it is."""
+    def begin(self, path: str, *, silently: bool = False) -> Instance:
+        """Note that the init callback of *path* was entered, and return which attempt it is.
+
+        Args:
+            path: Whose.
+            silently: Whether nothing is noted until its end: of a supervisor whose init callback is not the recorder's.
+        """
         with self._lock:
             self._attempts[path] += 1
             instance = Instance(path, self._attempts[path])
-            self._add(f"init {instance}")
+            if silently:
+                self._ready.add(instance)
+            else:
+                self._add(f"init {instance}")
         return instance
 
     def note(self, kind: str, instance: Instance, reason: str | None = None) -> None:

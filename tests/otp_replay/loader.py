@@ -22,12 +22,14 @@ from tests.otp_replay.scenario import (
     Count,
     Crash,
     CrashAndCall,
+    DynamicPlan,
     Plan,
     Scenario,
     Signal,
     Sleep,
     StartChild,
     StartDynamic,
+    StartTagged,
     Step,
     StopSup,
     StopTop,
@@ -50,8 +52,12 @@ class BadLine(Exception):
     """A file, or a line of it, cannot be read; the text says where and why."""
 
 
-def load(path: Path) -> Sequence[Scenario]:
-    """Read all scenarios of the file at *path*.
+def load(path: Path, kind: str | None = None) -> Sequence[Scenario]:
+    """Read the scenarios of the file at *path*.
+
+    Args:
+        path: A file with one scenario a line.
+        kind: Which to read: those of this ``kind``; None reads all.
 
     Raises:
         BadLine: The file cannot be read, or a line is not a scenario.
@@ -60,35 +66,41 @@ def load(path: Path) -> Sequence[Scenario]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeError) as error:
         raise BadLine(f"{path}: {error}") from error
-    return tuple(_scenarios(path, text))
+    return tuple(_scenarios(path, text, kind))
 
 
-def _scenarios(path: Path, text: str) -> Iterator[Scenario]:
+def _scenarios(path: Path, text: str, kind: str | None) -> Iterator[Scenario]:
     # Not splitlines(): JSON may hold other line ends inside a string.
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
-            yield _scenario(json.loads(line))
+            given = json.loads(line)
+            if kind is None or (isinstance(given, dict) and given.get("kind") == kind):
+                yield _scenario(given)
         except (ValueError, RecursionError) as error:
             raise BadLine(f"{path}:{number}: {error}") from error
 
 
 def _scenario(given: Any) -> Scenario:
     _is(given, dict, "a scenario")
-    if "kind" in given:
+    dynamic = given.get("kind") == "dynamic_supervisor"
+    if "kind" in given and not dynamic:
         raise ValueError(
-            f"kind {given['kind']!r}: only scenarios of Erlang's supervisor are replayed (no 'kind')"
+            f"kind {given['kind']!r}: expected none, or 'dynamic_supervisor'; others are not replayed"
         )
     name = _get(given, "name", str)
-    actions = [_action(each) for each in _get(given, "actions", list)]
+    actions = [_action(each, dynamic=dynamic) for each in _get(given, "actions", list)]
     start = _step(_get(given, "start", dict))
     steps = [_step(each) for each in _get(given, "steps", list)]
     if len(actions) != len(steps) and start.sup != "not_started":
         raise ValueError(f"{name}: {len(actions)} actions, but {len(steps)} steps")
-    if "sup" not in given:
+    if dynamic:
+        top = Blueprint(TOP, plan=DynamicPlan(_get(given, "opts", dict)))
+    elif "sup" in given:
+        top = Blueprint(TOP, _inits(given, supervisor=True), plan=_plan(given))
+    else:
         raise ValueError(f"{name}: 'sup' is missing")
-    top = Blueprint(TOP, _inits(given, supervisor=True), plan=_plan(given))
     tags = frozenset(_strings(given.get("tags", []), "tags"))
     return Scenario(name=name, tags=tags, top=top, actions=actions, start=start, steps=steps)
 
@@ -138,13 +150,13 @@ def _inits(given: Mapping[str, Any], *, supervisor: bool) -> tuple[str, ...]:
     return inits
 
 
-def _action(given: Any) -> Action:
+def _action(given: Any, *, dynamic: bool = False) -> Action:
     _is(given, dict, "an action")
     op = _get(given, "op", str)
     reader = _READERS.get(op)
     if reader is None:
         raise ValueError(f"op {op!r}: expected one of {', '.join(sorted(_READERS))}")
-    return reader(given)
+    return _start_tagged(given) if dynamic and op == "start_child" else reader(given)
 
 
 def _call(given: Any) -> Any:
@@ -165,6 +177,12 @@ def _start_child(given: Mapping[str, Any]) -> Action:
     return StartChild(given["spec"], sup)
 
 
+def _start_tagged(given: Mapping[str, Any]) -> Action:
+    spec = _get(given, "spec", dict)
+    blueprint_of(spec, _get(spec, "tag", str))
+    return StartTagged(spec)
+
+
 def _administer(given: Mapping[str, Any]) -> Action:
     sup, op = _sup(given), AdminOp(given["op"])
     if "pid_of" in given:
@@ -177,6 +195,8 @@ def _administer(given: Mapping[str, Any]) -> Action:
 def _check_specs(given: Mapping[str, Any]) -> Action:
     if "specs" not in given:
         raise ValueError("check_childspecs: 'specs' is missing")
+    for child in given["specs"] if isinstance(given["specs"], list) else ():
+        _check_child(child)
     return CheckSpecs(given["specs"], given.get("auto_shutdown"), "auto_shutdown" in given)
 
 

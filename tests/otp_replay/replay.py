@@ -17,11 +17,13 @@ from tests.otp_replay.calls import (
     Begin,
     BeginDynamic,
     BeginKept,
+    BeginTagged,
     Call,
     Delete,
     Terminate,
     in_rets,
     ret_of,
+    text_in_elixir,
 )
 from tests.otp_replay.compare import Difference, differences
 from tests.otp_replay.loader import blueprint_of
@@ -38,6 +40,7 @@ from tests.otp_replay.scenario import (
     Sleep,
     StartChild,
     StartDynamic,
+    StartTagged,
     Step,
     StopSup,
     StopTop,
@@ -52,7 +55,7 @@ from tests.otp_replay.world import NotLive, Pending, World
 
 __all__ = ["Mismatch", "replay"]
 
-_ADMIN: Mapping[AdminOp, Callable[[str | Ref], Call]] = {
+_ADMIN: Mapping[AdminOp, Callable[[Any], Call]] = {
     AdminOp.TERMINATE: Terminate,
     AdminOp.RESTART: BeginKept,
     AdminOp.DELETE: Delete,
@@ -119,7 +122,7 @@ def _observed(world: World, ret: str, rets: list[Any] | None = None, spec: Any =
 def _perform(world: World, action: Action) -> tuple[Any, ...]:
     """Do *action*, wait until it is quiet, and return ``ret``, and ``rets`` and ``spec`` where there are any."""
     match action:
-        case StartChild() | StartDynamic() | Administer() | Which() | Count():
+        case StartChild() | StartDynamic() | StartTagged() | Administer() | Which() | Count():
             return _ask(world, action)
         case CheckSpecs():
             return (checked(action),)
@@ -154,7 +157,7 @@ def _ask(world: World, action: CallAction) -> tuple[Any, ...]:
         return (asked.refused,)
     answer = asked.pending.answer()
     if isinstance(asked.call, AskWhich | AskCount):
-        return (in_rets(asked.call, answer, world.name_of, world.info_of, simple=asked.simple),)
+        return (text_in_elixir(answer, world.name_of),)
     ret = ret_of(asked.call, answer, world.name_of, world.info_of)
     return (ret, None, details_of(answer)) if isinstance(answer, ChildSpec) else (ret,)
 
@@ -184,23 +187,37 @@ def _asked(world: World, action: CallAction) -> _Asked:
     except NotLive:
         return _Asked(None, None, "noproc")
     except OtpError as error:
-        return _Asked(None, None, f"{{error,{error.term}}}")
+        return _Asked(None, None, error.term if error.raised else f"{{error,{error.term}}}")
 
 
 def _call_of(world: World, action: CallAction) -> Call:
     match action:
         case StartChild(spec, sup):
             return Begin(world.spec(spec, sup))
+        case StartTagged(spec, sup):
+            return BeginTagged(world.tagged(spec, sup))
         case StartDynamic(child, sup):
             return BeginDynamic((blueprint_of(child, joined(sup, child["tag"])),))
-        case Administer(op, id, pid_of):
-            which: str | Ref | None = id if pid_of is None else world.latest(pid_of)
-            # One that never ran has no pid; the recorder had nothing to name it by, and OTP takes any term.
-            return _ADMIN[op](which if which is not None else "undefined")
+        case Administer():
+            return _ADMIN[action.which](_named(world, action))
         case Which():
             return AskWhich()
         case Count():
             return AskCount()
+
+
+def _named(world: World, action: Administer) -> str | Ref:
+    """Return by what *action* names a child."""
+    if action.pid_of is None:
+        assert action.id is not None
+        return action.id
+    ref = world.latest(action.pid_of)
+    if ref is None:
+        return "undefined"  # it never ran: there was no pid to name it by, and OTP takes any term
+    simple = world.flags(action.sup).strategy is Strategy.SIMPLE_ONE_FOR_ONE
+    if action.which is AdminOp.TERMINATE or (simple and action.which is AdminOp.GET_SPEC):
+        return ref
+    return repr(ref)  # to OTP one more term that is nobody's id; ours takes no handle there
 
 
 def _answered(world: World, asked: _Asked) -> Any:
@@ -211,4 +228,4 @@ def _answered(world: World, asked: _Asked) -> Any:
 
 def _described(action: Action) -> str:
     names = (getattr(action, name, None) for name in ("id", "pid_of", "reason"))
-    return " ".join([type(action).__name__, *(str(name) for name in names if name is not None)])
+    return " ".join([action.op, *(name for name in names if name is not None)])

@@ -8,26 +8,28 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, final
+from typing import Any, ClassVar, Final, final
 
 import attrs
 
 __all__ = [
     "TOP",
     "Action",
-    "Administer",
     "AdminOp",
+    "Administer",
     "Blueprint",
     "CheckSpecs",
     "Count",
     "Crash",
     "CrashAndCall",
+    "DynamicPlan",
     "Plan",
     "Scenario",
     "Signal",
     "Sleep",
     "StartChild",
     "StartDynamic",
+    "StartTagged",
     "Step",
     "StopSup",
     "StopTop",
@@ -56,6 +58,14 @@ class Plan:
 
 @final
 @attrs.frozen
+class DynamicPlan:
+    """The options of an Elixir DynamicSupervisor, as in the file."""
+
+    options: Mapping[str, Any]
+
+
+@final
+@attrs.frozen
 class Blueprint:
     """What the start function of a child is given: where it is, and how it behaves."""
 
@@ -63,7 +73,7 @@ class Blueprint:
     inits: tuple[str, ...] = ("ok",)  #: what becomes of the first, second, ... attempt; the last repeats
     trap: bool = True
     on_shutdown: str = "clean"
-    plan: Plan | None = None  #: of a supervisor; None for a worker
+    plan: Plan | DynamicPlan | None = None  #: of a supervisor; None for a worker
     #: Whether nobody waits for its end: OTP's kill is behind the request before the child could read that.
     hurried: bool = False
 
@@ -77,6 +87,7 @@ class Blueprint:
 class Crash:
     """The process of a path ends by itself, or is killed."""
 
+    op: ClassVar = "crash"
     id: str
     reason: str
 
@@ -86,6 +97,7 @@ class Crash:
 class Signal:
     """An unrelated process sends an exit signal."""
 
+    op: ClassVar = "signal"
     id: str
     reason: str
 
@@ -95,6 +107,7 @@ class Signal:
 class Unlink:
     """The child unlinks itself from its supervisor."""
 
+    op: ClassVar = "unlink"
     id: str
 
 
@@ -103,6 +116,7 @@ class Unlink:
 class StartChild:
     """``start_child`` with a child spec."""
 
+    op: ClassVar = "start_child"
     spec: Any
     sup: str = TOP
 
@@ -112,7 +126,18 @@ class StartChild:
 class StartDynamic:
     """``start_child`` of a simple_one_for_one, with the extra argument."""
 
+    op: ClassVar = "start_child"
     child: Mapping[str, Any]
+    sup: str = TOP
+
+
+@final
+@attrs.frozen
+class StartTagged:
+    """``start_child`` of a DynamicSupervisor: a child spec that has a tag in place of an id."""
+
+    op: ClassVar = "start_child"
+    spec: Mapping[str, Any]
     sup: str = TOP
 
 
@@ -131,10 +156,15 @@ class AdminOp(enum.Enum):
 class Administer:
     """A call that names one child, by its id or by its process."""
 
-    op: AdminOp
+    which: AdminOp
     id: str | None
     pid_of: str | None  #: the path of that process, whole
     sup: str = TOP
+
+    @property
+    def op(self) -> str:
+        """Its name in the file, as every action has one."""
+        return self.which.value
 
 
 @final
@@ -142,6 +172,7 @@ class Administer:
 class Which:
     """``which_children``."""
 
+    op: ClassVar = "which_children"
     sup: str = TOP
 
 
@@ -150,6 +181,7 @@ class Which:
 class Count:
     """``count_children``."""
 
+    op: ClassVar = "count_children"
     sup: str = TOP
 
 
@@ -158,6 +190,7 @@ class Count:
 class CheckSpecs:
     """``check_childspecs/1`` or, with a flag, ``/2``."""
 
+    op: ClassVar = "check_childspecs"
     specs: Any
     auto_shutdown: Any = None
     with_flag: bool = False
@@ -168,6 +201,7 @@ class CheckSpecs:
 class StopTop:
     """The parent of the top supervisor sends it an exit signal."""
 
+    op: ClassVar = "stop"
     reason: str
 
 
@@ -176,6 +210,7 @@ class StopTop:
 class StopSup:
     """``gen_server:stop`` of a supervisor."""
 
+    op: ClassVar = "stop_sup"
     id: str
     reason: str
 
@@ -185,10 +220,11 @@ class StopSup:
 class Sleep:
     """Time passes."""
 
+    op: ClassVar = "sleep"
     ms: float
 
 
-Call = StartChild | StartDynamic | Administer | Which | Count
+Call = StartChild | StartDynamic | StartTagged | Administer | Which | Count
 
 
 @final
@@ -196,6 +232,7 @@ Call = StartChild | StartDynamic | Administer | Which | Count
 class CrashAndCall:
     """A child crashes, and calls are made while the supervisor is busy starting it again."""
 
+    op: ClassVar = "crash_and_call"
     id: str
     reason: str
     calls: Sequence[Call]

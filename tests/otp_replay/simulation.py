@@ -14,6 +14,8 @@ from typing import Final, final
 
 import attrs
 
+from tests.otp_replay.world import Stuck
+
 __all__ = ["Body", "Latch", "Simulation", "Task", "Wait"]
 
 #: Steps after which a scenario is given up: no recording has this many, so something goes round in circles.
@@ -90,7 +92,7 @@ class Simulation:
         """Run until nothing can go on any more, or to the moment *until*, in seconds of virtual time.
 
         Raises:
-            RecursionError: It never ends.
+            Stuck: It never ends.
         """
         while True:
             while self._ready:
@@ -114,7 +116,7 @@ class Simulation:
         while task.alive:
             self._steps += 1
             if self._steps > _ENDLESS:
-                raise RecursionError(f"still busy after {_ENDLESS} steps")
+                raise Stuck(f"still busy after {_ENDLESS} steps")
             self._running = task
             try:
                 wait = task.body.send(fired) if begun else next(task.body)

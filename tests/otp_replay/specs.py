@@ -16,6 +16,7 @@ from supervision.child_spec import (
     AutoShutdown,
     BrutalKill,
     ChildSpec,
+    ChildType,
     Restart,
     Strategy,
     SupFlags,
@@ -37,9 +38,10 @@ _INVALID: Final = {"restart": "invalid_restart_type", "type": "invalid_child_typ
 class OtpError(Exception):
     """A spec or flags that OTP refuses; ``term`` is what it calls the fault."""
 
-    def __init__(self, term: str) -> None:
+    def __init__(self, term: str, *, raised: bool = False) -> None:
         super().__init__(term)
         self.term = term
+        self.raised = raised  #: whether the caller gets an exception and not an error
 
 
 @final
@@ -84,8 +86,7 @@ def prepared(plan: Plan, sup: str, start: Start) -> tuple[SupFlags, Sequence[Chi
         specs = _checked(plan.children, sup, flags.auto_shutdown, start)
     except OtpError as error:
         raise OtpError(f"{{start_spec,{error.term}}}") from error
-    # Its blueprints come with each child.
-    return flags, [attrs.evolve(spec, args=start.args) for spec in specs] if simple else specs
+    return flags, [_template(spec, start) for spec in specs] if simple else specs
 
 
 def spec_of(given: Any, sup: str, flag: AutoShutdown | None, start: Start) -> ChildSpec:
@@ -154,6 +155,12 @@ def details_of(spec: ChildSpec) -> Mapping[str, Any]:
         "type": spec.type.value,
         "significant": spec.significant,
     }
+
+
+def _template(spec: ChildSpec, start: Start) -> ChildSpec:
+    """Return *spec* as one that children are made from: how each behaves comes with it."""
+    supervises = spec.type is ChildType.SUPERVISOR
+    return attrs.evolve(spec, start=start.supervisor if supervises else start.worker, args=start.args)
 
 
 def _checked(

@@ -6,6 +6,7 @@ What a call answered is put together in ``answers``; how a faulty spec is called
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final, final
 
 from supervision.commands import FailedToStartChild
@@ -26,7 +27,7 @@ from supervision.exit_reason import (
 __all__ = ["Raised", "reason_of", "term_of", "text_of"]
 
 _SHUTDOWN: Final = re.compile(r"\{shutdown,(.*)\}", re.DOTALL)
-_SIMPLE: Final = {"normal": NORMAL, "shutdown": SHUTDOWN, "killed": KILLED}
+_SIMPLE: Final[Mapping[str, ExitReason]] = {"normal": NORMAL, "shutdown": SHUTDOWN, "killed": KILLED}
 
 
 @final

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol, final
 
 from supervision.child_spec import ChildSpec, SupFlags
 from supervision.ref import Ref
@@ -13,11 +14,17 @@ from tests.otp_replay.calls import Call
 from tests.otp_replay.journal import Journal
 from tests.otp_replay.scenario import Blueprint
 
-__all__ = ["NotLive", "Pending", "World"]
+__all__ = ["NotLive", "Pending", "Stuck", "World"]
 
 
+@final
 class NotLive(Exception):
     """No live process, or no live supervisor, has that path."""
+
+
+@final
+class Stuck(Exception):
+    """A scenario does not become quiet, or leaves something behind."""
 
 
 class Pending(Protocol):
@@ -36,7 +43,11 @@ class World(Protocol):
         """Start the top supervisor; return None, ``IGNORE``, or the reason why it did not start."""
 
     def settle(self) -> None:
-        """Return once nothing happens any more."""
+        """Return once nothing happens any more.
+
+        Raises:
+            Stuck: That does not come.
+        """
 
     def crash(self, path: str, reason: str) -> None:
         """End the process of *path*.
@@ -71,6 +82,14 @@ class World(Protocol):
 
         Raises:
             OtpError: OTP refuses it.
+            NotLive: There is no such supervisor.
+        """
+
+    def tagged(self, given: Mapping[str, Any], sup: str) -> ChildSpec:
+        """Return *given*, a child of a DynamicSupervisor, as a spec for the live one with path *sup*.
+
+        Raises:
+            OtpError: Elixir refuses it.
             NotLive: There is no such supervisor.
         """
 
