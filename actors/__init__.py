@@ -7,8 +7,8 @@ too, when they are sent a function of ``actors.demo``.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # as typing's, whose import takes longer than all of this
 if TYPE_CHECKING:
     from actors.errors import CallExpired as CallExpired
     from actors.errors import PoolCannotStart as PoolCannotStart

@@ -65,6 +65,9 @@ class Books:
             self._scheduler.gone(key, self.now())
         for key in [key for key in self._interpreters if key not in self._scheduler.rows]:
             del self._interpreters[key]
+        # Before anybody else is counted: its new count is the old one and one more.
+        for lease in [lease for lease in self._leases.values() if lease.tally is not None]:
+            self._end(lease)
         affinity = self._scheduler.affinity
         if affinity is not None:
             affinity.mend(self._scheduler.rows)
@@ -118,6 +121,11 @@ class Books:
         self._end(lease)
         if key is not None and clean:
             self._hand_over(self._scheduler.checkin(key, self.now()))
+
+    def held(self) -> tuple[Interpreter, ...]:
+        """See ``Desk.held``."""
+        leases = self._leases.values()
+        return tuple(lease.interpreter for lease in leases if lease.interpreter is not None)
 
     def is_drained(self) -> bool:
         """Return whether nobody holds a worker."""
@@ -308,7 +316,7 @@ class Books:
             open_gate(lease.gate)
 
     def _end(self, lease: Lease) -> None:
-        """Count *lease* and forget it. The new count is written down first: whoever ends it again counts it once."""
+        """Count *lease* and forget it. The new count is written down first, so that a mend counts it once, too."""
         counts = self._ledger.counts
         if lease.tally is None:
             lease.tally = counts[lease.outcome] + 1

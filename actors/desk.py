@@ -94,6 +94,10 @@ class Desk:
         """Wait until nobody holds a worker. Blocks for at most *timeout* seconds; returns whether it came to that."""
         return self._wait(self._books.is_drained, timeout)
 
+    def held(self) -> tuple[Interpreter, ...]:
+        """Return the interpreters that somebody holds, for a call."""
+        return self._do(self._books.held)
+
     def wait_ready(self, timeout: float) -> bool:
         """Wait until as many workers are up as there should be; returns whether it came to that in time.
 

@@ -238,12 +238,13 @@ class Pool:
         """
         return self.desk.wait_ready(timeout)
 
-    def close(self, timeout: float = 10.0) -> bool:
+    def close(self, timeout: float = 10.0, *, drain: float | None = None) -> bool:
         """Stop: take no more calls, let those that run finish, then end every process. Blocks; idempotent.
 
         Args:
-            timeout: Seconds for all of it. Calls get half of it to finish, then their workers are killed and their
-                callers told. 0 kills at once.
+            timeout: Seconds for all of it. What has not ended then ends by itself, unseen; 0 waits for nothing.
+            drain: Seconds of these for the calls that run; then their workers are killed and their callers told. 0
+                kills at once. Default: half of them.
 
         Returns:
             Whether everything ended in good order within it.
@@ -257,7 +258,10 @@ class Pool:
             return True
         now = tree.clock.now
         deadline = now() + timeout
-        drained = self.desk.drain(timeout / 2)
+        drained = self.desk.drain(timeout / 2 if drain is None else min(drain, timeout))
+        if not drained:
+            for interpreter in self.desk.held():
+                interpreter.kill("its pool was closed before its call ended")
         ended = tree.stop(max(0.0, deadline - now()))
         self.desk.close("stopped")
         atexit.unregister(self.close)

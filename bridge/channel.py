@@ -106,8 +106,8 @@ class DataChannel:
         clock: Clock,
     ) -> None:
         self.socket = socket
-        self.clean = True  #: whether nothing of a call is left in it; written by the thread inside ``call``
         self._owner = owner
+        self._clean = True  # written by the thread inside ``call``
         self._conversation = conversation  # replaced by the hub's thread at open, and by close
         self._board = board
         self._clock = clock
@@ -117,6 +117,12 @@ class DataChannel:
         self._poller.register(pidfd, zmq.POLLIN)
         self._last_id = 0  # written under the lease, as is the next
         self._running: tuple[int, str, float] | None = None  # id, label, when it was sent
+
+    @property
+    def clean(self) -> bool:
+        """Whether it can take the next call: no call is in it, and nothing of an earlier one is left."""
+        # A thread that was interrupted as soon as it had the lease has it for ever.
+        return self._clean and not self._lease.locked()
 
     def open(self, conversation: Conversation) -> None:
         """Hand the socket over: the handshake is complete. On the hub's thread."""
@@ -157,7 +163,7 @@ class DataChannel:
         try:
             if self._conversation.state is not State.OPEN:
                 raise self._unavailable(f"it is {self._conversation.state.value}")
-            self.clean = False
+            self._clean = False
             self._last_id = call_id = self._last_id + 1
             now = self._clock.now()
             self._running = (call_id, request.label, now)
@@ -165,7 +171,7 @@ class DataChannel:
             send(self.socket, Kind.CALL, self._owner.incarnation, call_id, request.frames)
             header, body = self._await_answer(call_id, now, timeout, on_progress)
             error = error_of(request.label, body) if header.kind is Kind.ERROR else None
-            self.clean = True
+            self._clean = True
         except ProtocolError as broken:
             self._owner.kill(str(broken), Verdict.PROTOCOL)
             raise

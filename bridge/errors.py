@@ -169,16 +169,21 @@ class RemoteTraceback(Exception):
 
 @final
 class RemoteError(BridgeError):
-    """The function raised something that cannot be raised here: not picklable, or not an ``Exception``."""
+    """The function raised something that cannot be raised here; ``obstacle`` says why."""
 
-    def __init__(self, type_name: str, description: str, traceback: str) -> None:
-        super().__init__(type_name, description, traceback)
+    def __init__(self, type_name: str, description: str, traceback: str, obstacle: str) -> None:
+        super().__init__(type_name, description, traceback, obstacle)
         self.type_name = type_name
         self.description = description
         self.traceback = traceback
+        self.obstacle = obstacle
 
     def __str__(self) -> str:
-        return f"the call raised {self.type_name} in the worker: {self.description}"
+        description = f": {self.description}" if self.description else ""
+        return (
+            f"the call raised {self.type_name} in the worker{description}."
+            f" It is described and not raised here: {self.obstacle}"
+        )
 
 
 @final

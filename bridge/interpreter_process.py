@@ -1,33 +1,29 @@
-"""One incarnation of one interpreter process, seen from the service: launch, handshake, kill, death, burial.
+"""One incarnation of one interpreter process, seen from the service: handshake, kill, death, burial.
 
-Who restarts it is not here (`actors`); how calls reach it is in `channel`, what its death is called in `certificate`.
+Who restarts it is not here (`actors`); how it is launched is in `launch`, how calls reach it in `channel`, what its death
+is called in `certificate`.
 """
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-import secrets
 import signal
 import threading
 from collections.abc import Callable
 from typing import Final, final
 
 from bridge.certificate import Certificate, Verdict
-from bridge.channel import DataChannel, Socket, send
-from bridge.errors import HubClosed, LaunchFailed, NoPong, ProtocolError
+from bridge.channel import DataChannel
+from bridge.control import ControlChannel
+from bridge.errors import HubClosed, LaunchFailed, ProtocolError
 from bridge.events import InterpreterDied, InterpreterReady, OutputLine
 from bridge.handshake import Handshake
 from bridge.hub import Hub
 from bridge.inquest import Inquest, Scene
-from bridge.launchers.process import Identity, Spawned, spawn
-from bridge.main_guard import refuse_unguarded_main
+from bridge.launch import Launched, launch
 from bridge.options import InterpreterOptions
 from bridge.output import Output, OutputText
-from bridge.probe import check_interpreter
 from bridge.process_group import ProcessGroup, wait_readable
 from bridge.protocol import Line
-from bridge.wire.frames import Kind
 from supervision.clock import Timer
 from supervision.events import Event
 
@@ -68,80 +64,43 @@ class Interpreter:
             LaunchFailed: The process could not be started; nothing of it is left.
             HubClosed: The hub does not run.
         """
-        refuse_unguarded_main(worker)
-        python = check_interpreter(options)
+        launched = launch(hub, options, worker=worker, incarnation=incarnation)
+        self = cls(hub, launched, listener)
         try:
-            number = hub.admit()
-        except OSError as error:
-            raise LaunchFailed(worker, f"no file descriptors are left for it: {error.strerror}") from error
-        nonce = secrets.token_hex(16)
-        with contextlib.ExitStack() as undo:
-            undo.callback(hub.run.remove_entry, number)
-            sockets: dict[Line, Socket] = {}
-            for line, letter in ((Line.DATA, "d"), (Line.CONTROL, "c")):
-                try:
-                    sockets[line] = hub.bind(hub.run.socket(number, letter))
-                except OSError as error:
-                    raise LaunchFailed(worker, f"its sockets cannot be made: {error}") from error
-                undo.callback(sockets[line].close, linger=0)
-            identity = Identity(
-                worker=worker,
-                incarnation=incarnation,
-                nonce=nonce,
-                mark=hub.run.mark(number),
-                data=f"ipc://{hub.run.socket(number, 'd')}",
-                control=f"ipc://{hub.run.socket(number, 'c')}",
-                library=str(hub.run.library),
-            )
-            since = hub.clock.now()
-            spawned = spawn(python, options, identity)
-            undo.pop_all()
-        self = cls(hub, number, identity, spawned, sockets, listener)
-        try:
-            hub.run.add_entry(number, worker=worker, incarnation=incarnation, pid=self.pid)
+            hub.run.add_entry(launched.number, worker=worker, incarnation=incarnation, pid=self.pid)
         except OSError as error:
             self._abandon()
             raise LaunchFailed(worker, f"its entry cannot be written: {error}") from error
-        if not hub.enter(number, self, self._attach):
+        if not hub.enter(launched.number, self, self._attach):
             self._abandon()
             raise HubClosed(hub.name)
         if options.has_start_deadline:
             self._start_deadline = hub.clock.call_at(
-                since + options.start_timeout, lambda: self._start_overdue(options.start_timeout)
+                launched.since + options.start_timeout, lambda: self._start_overdue(options.start_timeout)
             )
             # The handshake, or the end, may have been faster than this thread.
             if self._ready or self._inquest.certificate is not None:
                 self._cancel_start_deadline()
         return self
 
-    def __init__(
-        self, hub: Hub, number: int, identity: Identity, spawned: Spawned, sockets: dict[Line, Socket],
-        listener: Callable[[Event], None],
-    ) -> None:  # fmt: skip
+    def __init__(self, hub: Hub, launched: Launched, listener: Callable[[Event], None]) -> None:
+        spawned, identity = launched.spawned, launched.identity
         self._hub = hub
-        self._number = number
+        self._number = launched.number
         self._identity = identity
         self._listener = listener
         self._group = ProcessGroup(spawned.popen, spawned.pidfd, identity.mark)
         self._lifeline = spawned.lifeline
         self._board = spawned.board
-        self._control = sockets[Line.CONTROL]
+        self._control = ControlChannel(hub, launched.sockets[Line.CONTROL], identity)
         self._output = Output(spawned.outputs)  # read and closed on the hub's thread
         self._handshake = Handshake(
-            incarnation=identity.incarnation, nonce=identity.nonce, pid=self.pid, control=self._control
+            incarnation=identity.incarnation, nonce=identity.nonce, pid=self.pid, control=self._control.socket
         )
-        self.channel = DataChannel(
-            self,
-            sockets[Line.DATA],
-            self._handshake.conversation(Line.DATA),
-            spawned.pidfd,
-            spawned.board,
-            hub.clock,
-        )
+        data, greeting = launched.sockets[Line.DATA], self._handshake.conversation(Line.DATA)
+        self.channel = DataChannel(self, data, greeting, spawned.pidfd, spawned.board, hub.clock)
         self._start_deadline: Timer | None = None  # written once by the launching thread
         self._ready = False  # written on the hub's thread
-        self._pings: dict[int, threading.Event] = {}
-        self._ping_ids = itertools.count(1)
         self._inquest = Inquest(self.worker, self.incarnation, self._group, self._board, hub.clock)
         self._detail = ""  # what a handler raised; written on the hub's thread
         self._burial = threading.Lock()
@@ -183,7 +142,7 @@ class Interpreter:
             How it ended; None if it has not.
         """
         self._inquest.charge(why, Verdict.STOPPED)
-        self._hub.run_there(lambda: self._say(Kind.STOP, 0), timeout * _ASK)
+        self._control.ask_to_stop(timeout * _ASK)
         if timeout <= 0 or self._inquest.wait(timeout * _ASK):
             return self._inquest.certificate
         if self._inquest.charge(f"{why}; it did not end when asked", Verdict.KILLED_BY_US):
@@ -242,16 +201,7 @@ class Interpreter:
         Raises:
             NoPong: If there is no answer within *timeout* seconds.
         """
-        number = next(self._ping_ids)
-        self._pings[number] = answered = threading.Event()
-        since = self._hub.clock.now()
-        try:
-            self._hub.run_there(lambda: self._say(Kind.PING, number), timeout)
-            if not answered.wait(timeout):
-                raise NoPong(self.worker, timeout)
-            return self._hub.clock.now() - since
-        finally:
-            del self._pings[number]
+        return self._control.ping(timeout)
 
     # On the hub's thread.
 
@@ -272,19 +222,19 @@ class Interpreter:
         self._hub.watch(self._group.pidfd, self, self._on_exit)
         for stream, fd in self._output.pipes.items():
             self._hub.watch(fd, self, lambda stream=stream: self._on_output(stream))  # type: ignore[misc]
-        self._hub.watch(self._control, self, self._on_control)
+        self._hub.watch(self._control.socket, self, self._on_control)
         self._hub.watch(self.channel.socket, self, self._on_hello)
 
     def _detach(self) -> None:
         self._unwatch_sockets()
         self._hub.unwatch(self._group.pidfd)
-        self._control.close(linger=0)
+        self._control.close()
         for fd in self._output.pipes.values():
             self._hub.unwatch(fd)
         self._output.close()
 
     def _unwatch_sockets(self) -> None:
-        self._hub.unwatch(self._control)
+        self._hub.unwatch(self._control.socket)
         self._hub.unwatch(self.channel.socket)
 
     def _on_hello(self) -> None:
@@ -294,11 +244,11 @@ class Interpreter:
             self._maybe_ready()
 
     def _on_control(self) -> None:
-        while (number := self._handshake.take(Line.CONTROL, self._control)) is not None:
-            if not self._ready:
+        while (number := self._handshake.take(Line.CONTROL, self._control.socket)) is not None:
+            if self._ready:
+                self._control.answered(number)
+            else:
                 self._maybe_ready()
-            elif (answered := self._pings.get(number)) is not None:
-                answered.set()
 
     def _maybe_ready(self) -> None:
         hello = self._handshake.hello
@@ -352,11 +302,6 @@ class Interpreter:
             self._listener(
                 OutputLine(worker=self.worker, incarnation=self.incarnation, stream=stream, text=text)
             )
-
-    def _say(self, kind: Kind, number: int) -> None:
-        """Send on the control channel; on the hub's thread."""
-        if not self._control.closed:
-            send(self._control, kind, self.incarnation, number)
 
     def _cancel_start_deadline(self) -> None:
         if self._start_deadline is not None:

@@ -78,15 +78,22 @@ def encode_call(function: Callable[..., Any], args: Sequence[Any], kwargs: Mappi
 
 
 def main_module() -> tuple[str | None, str | None]:
-    """Return the main module's name if it was run with -m, else its file; neither in a session without a file."""
-    main = sys.modules.get("__main__")
+    """Return the main module's name if it was run with -m, else what was run: the path of a script, a directory or a zip.
+
+    Neither in a session without a file.
+    """
+    main = sys.modules.get(codec.MAIN)
     spec = getattr(main, "__spec__", None)
-    if spec is not None and spec.name:
+    if spec is not None and spec.name and spec.name != codec.MAIN:
         return spec.name, None
     file = getattr(main, "__file__", None)
-    if file is None or not Path(file).is_file():
+    if file is None:
         return None, None
-    return None, str(Path(file).absolute())
+    path = Path(file).absolute()
+    # Profilers, too, give the scripts that they run a spec of the name __main__.
+    if spec is not None and path.stem == codec.MAIN:
+        return None, str(path.parent)
+    return None, str(path) if path.is_file() else None
 
 
 def decode_result(label: str, frames: Sequence[memoryview]) -> Any:
@@ -109,15 +116,17 @@ def error_of(label: str, frames: Sequence[memoryview]) -> Exception:
 
     Returns:
         NotPicklable, if the arguments could not be rebuilt in the worker, or the result cannot be sent; what the
-        function raised; RemoteError, if that cannot be rebuilt here or is no ``Exception`` (a SystemExit is the worker's
-        own affair).
+        function raised; RemoteError, which says why it is not that, if it cannot be rebuilt here or is no ``Exception``
+        (a SystemExit is the worker's own affair).
 
     Raises:
         ProtocolError: If the frames are no description of an error.
     """
     try:
         told = json.loads(bytes(frames[0]))
-        stage, name, text, traceback = (str(told[key]) for key in ("stage", "type", "text", "traceback"))
+        stage, name, text, traceback, unsent = (
+            str(told[key]) for key in ("stage", "type", "text", "traceback", "unsent")
+        )
     except (ValueError, TypeError, KeyError, IndexError) as error:
         raise ProtocolError(Fault.GARBAGE, f"an error that cannot be read ({error!r})") from None
     outcome: Exception
@@ -135,21 +144,24 @@ def error_of(label: str, frames: Sequence[memoryview]) -> Exception:
             "Return plain values",
         )
     else:
-        outcome = _exception(frames[1:]) or RemoteError(name, text, traceback)
+        raised, obstacle = (None, unsent) if unsent else _exception(frames[1:])
+        outcome = raised or RemoteError(name, text, traceback, obstacle)
     outcome.__cause__ = RemoteTraceback(traceback)
     return outcome
 
 
-def _exception(frames: Sequence[memoryview]) -> Exception | None:
-    if not frames:
-        return None
+def _exception(frames: Sequence[memoryview]) -> tuple[Exception | None, str]:
+    """Return the exception in *frames*; without one, why there is none."""
     try:
         raised = codec.loads(frames)
-    except (
-        Exception
-    ):  # the constructors of users' exceptions raise what they like; then its description must do
-        return None
-    return raised if isinstance(raised, Exception) else None
+    except Exception as error:  # the constructors of users' exceptions raise what they like
+        return None, (
+            f"it cannot be rebuilt in the caller's process ({_brief(error)}); an exception is rebuilt as"
+            " type(error)(*error.args): give all that its constructor needs to super().__init__(), or write a __reduce__"
+        )
+    if not isinstance(raised, Exception):
+        return None, f"what it was rebuilt to is no exception but of type {type(raised).__qualname__}"
+    return raised, ""
 
 
 def _label(function: Callable[..., Any]) -> str:

@@ -51,8 +51,11 @@ class ProcessGroup:
 
         Nothing is sent once the leader is reaped, nor from a forked copy of the service.
         """
+        if os.getpid() != self._owner:
+            # Before the lock, which another thread of the service may have held when this copy was forked.
+            return False
         with self._lock:
-            if self._reaped or os.getpid() != self._owner:
+            if self._reaped:
                 return False
             if self._peek() is _UNKNOWN:
                 # Somebody reaped the leader behind our back: its group id may name strangers by now.

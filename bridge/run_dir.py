@@ -121,8 +121,8 @@ class RunDirectory:
             (path / "lib").mkdir()
             (path / "lib" / "bridge").symlink_to(Path(__file__).resolve().parent)
         except BaseException:
+            _remove(path)
             close_private(lock_fd)
-            shutil.rmtree(path, ignore_errors=True)
             raise
         return run
 
@@ -162,7 +162,7 @@ class RunDirectory:
     def remove(self) -> None:
         """Remove the directory and give up its lock. Idempotent; does nothing in a forked copy of the service."""
         if os.getpid() == self._owner:
-            shutil.rmtree(self._path, ignore_errors=True)
+            _remove(self._path)
             close_private(self._lock_fd)
 
     def _entry(self, entry: int) -> Path:
@@ -195,13 +195,29 @@ def _sweep(path: Path, clock: Clock) -> None:
     try:
         fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         run_id = _owner(path)[2]
-        # Without an owner its maker is between opening and locking, or died there: it had started nothing.
-        if run_id and kill_all(lambda process: process.mark.partition(".")[0] == run_id, clock, _SWEEP):
-            shutil.rmtree(path, ignore_errors=True)
+        # Without an owner its maker died before it had started anything, or is between opening and locking, where it
+        # finds the lock taken and tries another name; or its remover died, when nothing was left to be killed.
+        unowned = not (path / "owner").exists()
+        if unowned or (
+            run_id and kill_all(lambda process: process.mark.partition(".")[0] == run_id, clock, _SWEEP)
+        ):
+            _remove(path)
     except OSError:
         pass  # its service lives, or another one sweeps it
     finally:
         os.close(lock_fd)
+
+
+def _remove(path: Path) -> None:
+    """Remove a run directory, the lock last: if we are killed here, the next start still knows it for debris."""
+    with contextlib.suppress(OSError):  # somebody else removes it, too
+        for entry in [entry for entry in path.iterdir() if entry.name != "lock"]:
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
+                entry.unlink(missing_ok=True)
+        (path / "lock").unlink(missing_ok=True)
+        path.rmdir()
 
 
 def _owner(path: Path) -> tuple[int, int | None, str]:

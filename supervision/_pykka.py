@@ -151,6 +151,7 @@ class AskedFrom:
 
     def __init__(self, reply_to: Any) -> None:
         self._reply_to = reply_to
+        self._answered = False
         self.on_answer: Callable[[Question], None] | None = None
 
     def reply(self, value: object) -> bool:
@@ -163,6 +164,10 @@ class AskedFrom:
             return False
         return self._first(self._reply_to.set_exception, (type(error), error, error.__traceback__))
 
+    def answered(self) -> bool:
+        """See ``Question.answered``."""
+        return self._answered
+
     def refuse(self, name: str, reason: ExitReason) -> None:
         """See ``Question.refuse``; pykka's askers expect pykka's own error."""
         self.fail(pykka.ActorDeadError(f"actor {name!r} ended before it replied: {reason}"))
@@ -172,6 +177,7 @@ class AskedFrom:
             put(value)
         except queue.Full:  # pykka's future at the second answer
             return False
+        self._answered = True
         if self.on_answer is not None:
             self.on_answer(self)
         return True
@@ -257,7 +263,6 @@ class _Supervised(pykka.ThreadingActor):
         except BaseException as error:
             self._finish(crashed(error), silent=True)
             self._started(error)
-            self._cell.thread_ended()
             return
         self._started(None)
         try:
@@ -267,7 +272,6 @@ class _Supervised(pykka.ThreadingActor):
             reason = self._stop_hook(crashed(error))
         # Trap 3: pykka's is_alive() turned false long ago; the cell's end comes after the last hook.
         self._finish(reason)
-        self._cell.thread_ended()
 
     def _live(self) -> ExitReason:
         cell = self._cell
@@ -373,6 +377,12 @@ class _Supervised(pykka.ThreadingActor):
 
 
 def _start(actor: pykka.ThreadingActor, cell: Cell) -> None:
-    # Known to the cell before it runs: what runs first may call itself, and must be told.
-    cell.thread = threading.Thread(target=actor._actor_loop, name=cell.ref.name, daemon=True)
+    def run() -> None:
+        cell.thread_began()
+        try:
+            actor._actor_loop()
+        finally:
+            cell.thread_ended()
+
+    cell.thread = threading.Thread(target=run, name=cell.ref.name, daemon=True)
     cell.thread.start()

@@ -184,10 +184,7 @@ class Actor(ThreadActor):
         del self._begin
         inbox = self.actor_inbox
         assert isinstance(inbox, Inbox)
-        try:
-            Life(self, self._cell, inbox).run(args, kwargs, answer)
-        finally:
-            self._cell.thread_ended()
+        Life(self, self._cell, inbox).run(args, kwargs, answer)
 
     def _after_init(self, result: Any) -> Any:
         """Return what *result* of ``init`` means to the loop; for the other kinds of actor of this package."""

@@ -10,6 +10,7 @@ import itertools
 import threading
 from collections import deque
 from collections.abc import Callable
+from threading import get_ident
 from typing import Any, Protocol, final
 
 import attrs
@@ -66,6 +67,12 @@ class Cell:
         self.parent = parent
         self.ref = Ref(name, context.next_incarnation(), self)
         self.thread: threading.Thread | None = None  #: set once, before it runs, by whoever starts it
+        #: The number of its thread, written by that thread when it begins. Looked at only while the cell is not closing:
+        #: the number of a thread that has ended may be another's.
+        self.ident: int | None = None
+        #: The question that a handler has in its hands; written by the actor's own thread. It is refused with the rest
+        #: when the cell ends: who puts one here looks afterwards whether that has happened.
+        self.in_hand: Question | None = None
         #: Set once, when the end has begun: from then on every message is refused (a dying actor would
         #: otherwise still answer what lay before its stop, and "is it up?" would lie).
         self.closing = False
@@ -88,14 +95,25 @@ class Cell:
 
     # Messages
 
-    def call(self, request: object, timeout: float) -> Any:
-        """See ``Ref.call``."""
+    def call(self, request: object, timeout: float, kind: type[Call] = Call) -> Any:
+        """See ``Ref.call``; with ``SystemCall`` as *kind*, the framework itself answers in the actor's thread."""
+        if self.closing:
+            raise NoProcess(self.ref.name)
+        if self.ident == get_ident():
+            raise CallSelf(self.ref.name)
+        if self._killed:
+            self._refuse_killed()
         clock = self.context.clock
-        return self._answer_to(Call(request, clock.now() + timeout), timeout)
+        call = kind(request, clock.now() + timeout)
+        self._put(call)
+        if not clock.acquire(call.gate, timeout):
+            # The first answer counts: one that came in the very moment in which the time ran out, or this.
+            call.fail(CallTimeout(self.ref.name, timeout))
+        return call.result()
 
     def ask_system(self, request: object, timeout: float) -> Any:
         """Have the framework itself answer *request* in the actor's thread; fails as ``Ref.call``."""
-        return self._answer_to(SystemCall(request, self.context.clock.now() + timeout), timeout)
+        return self.call(request, timeout, SystemCall)
 
     def send_request(self, request: object, reply_to: Ref | None) -> Pending:
         """See ``Ref.send_request``."""
@@ -123,24 +141,7 @@ class Cell:
 
     def runs_here(self) -> bool:
         """Return whether the calling thread is the actor's own."""
-        thread = self.thread
-        return thread is not None and thread.ident == threading.get_ident()
-
-    def _answer_to(self, call: Call, timeout: float) -> Any:
-        if self.closing:
-            raise NoProcess(self.ref.name)
-        thread = self.thread
-        # Only now: the number of a thread that has ended may be another's, the caller's for one.
-        if thread is not None and thread.ident == threading.get_ident():
-            raise CallSelf(self.ref.name)
-        if self._killed:
-            self._refuse_killed()
-        self._put(call)
-        # Answered in the very moment in which its time ran out is answered.
-        if not self.context.clock.acquire(call.gate, timeout) and not call.answered():
-            self._closed(call)
-            raise CallTimeout(self.ref.name, timeout)
-        return call.result()
+        return self.ident == get_ident()
 
     def _sender_is_killed(self) -> bool:
         return threading.current_thread() in self._killed
@@ -295,10 +296,10 @@ class Cell:
             self.context.registry.unregister(self.ref.name, self.ref)
             monitors, links, watching = self._monitors, self._links, self._watching
             self._monitors, self._links, self._watching = {}, {}, {}
-            unanswered = tuple(self._open)
+            unanswered = {*self._open, *(() if self.in_hand is None else (self.in_hand,))}
         for question in unanswered:
-            self._refuse(question)
-        self.inbox.close(self._refuse)
+            self.refuse(question)
+        self.inbox.close(self.refuse)
         # The supervisor before the monitors: who hears Down and asks it for a new child with the id of the old
         # one must find the exit dealt with.
         for linked in links.values():
@@ -338,12 +339,8 @@ class Cell:
                 monitored_by=tuple(watcher.ref for watcher in self._monitors.values()),
             )
 
-    def thread_ended(self) -> None:
-        """Forget that the actor was killed before its thread came to its end, which is now."""
-        self._killed.pop(threading.current_thread(), None)
-
     def opened(self, question: Question) -> bool:
-        """Note that a handler gets *question* and may answer it later; it is refused if the actor ends before.
+        """Note that *question* may be answered later; it is refused if the actor ends before.
 
         Returns:
             Whether to go on; False if the actor has been killed, and *question* refused.
@@ -354,12 +351,23 @@ class Cell:
             if not ended:
                 self._open.add(question)
         if ended:
-            self._refuse(question)
+            self.refuse(question)
+        elif question.answered():
+            self._closed(question)  # before anybody was to hear of it
         return not ended
+
+    def thread_began(self) -> None:
+        """Note which thread is the actor's: this one."""
+        self.ident = get_ident()
+
+    def thread_ended(self) -> None:
+        """Note that the actor's thread, this one, is at its end, maybe long after the actor was killed."""
+        self._killed.pop(threading.current_thread(), None)
+
+    def refuse(self, question: Question) -> None:
+        """Tell who waits for *question* that the actor has ended."""
+        question.refuse(self.ref.name, self.reason or NOPROC)
 
     def _closed(self, question: Question) -> None:
         with self._lock:
             self._open.discard(question)
-
-    def _refuse(self, question: Question) -> None:
-        question.refuse(self.ref.name, self.reason or NOPROC)

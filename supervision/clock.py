@@ -11,9 +11,11 @@ import itertools
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol, final
+from typing import Final, Protocol, final
 
 __all__ = ["Clock", "MonotonicClock", "Timer", "VirtualClock", "open_gate"]
+
+_LONGEST: Final = threading.TIMEOUT_MAX
 
 
 @final
@@ -104,8 +106,8 @@ class MonotonicClock:
         self._thread: threading.Thread | None = None
         self._closed = False
 
-    def now(self) -> float:
-        return time.monotonic()
+    #: The C function itself: it is asked twice for each call.
+    now = staticmethod(time.monotonic)
 
     def call_at(self, deadline: float, callback: Callable[[], None]) -> Timer:
         timer = Timer(deadline, callback)
@@ -123,9 +125,9 @@ class MonotonicClock:
         return timer
 
     def acquire(self, gate: threading.Lock, timeout: float) -> bool:
-        if timeout > threading.TIMEOUT_MAX:
-            return gate.acquire()
-        return gate.acquire(timeout=max(0.0, timeout))
+        if 0 <= timeout <= _LONGEST:
+            return gate.acquire(True, timeout)
+        return gate.acquire(timeout > 0)
 
     def close(self) -> None:
         with self._changed:
@@ -145,7 +147,7 @@ class MonotonicClock:
                 if timer is None:
                     due = self._agenda.next_deadline()
                     # The cap keeps a far deadline inside what the platform can wait for.
-                    self._changed.wait(None if due is None else min(due - now, threading.TIMEOUT_MAX))
+                    self._changed.wait(None if due is None else min(due - now, _LONGEST))
                     continue
             timer.fire()
 

@@ -181,15 +181,20 @@ class Life:
             return Stop(crashed(error))
 
     def _answer(self, call: Call) -> _Then:
-        if not self._cell.opened(call):
+        cell = self._cell
+        cell.in_hand = call
+        # Killed with it in hand: whoever came first, here or there, it is refused.
+        if cell.reason is not None:
+            cell.refuse(call)
             return None
         try:
             result = self._actor.handle_call(call.request, call)
             if type(result) in _NO_REPLIES:
-                return _after_call(call, result)
+                return self._after_call(call, result)
         except BaseException as error:
             return Stop(crashed(error))  # the caller learns it as ActorExited, when the cell ends
         call.reply(result)
+        cell.in_hand = None
         return None
 
     def _from_pykka(self, envelope: Envelope[Any]) -> _Then:
@@ -201,19 +206,39 @@ class Life:
         proxied = is_proxy_message(message)
         if reply_to is None and not proxied:
             return self._guarded(self._actor.handle_cast, message)
-        asked = AskedFrom(reply_to)
-        if not self._cell.opened(asked):
+        asked, cell, actor = AskedFrom(reply_to), self._cell, self._actor
+        cell.in_hand = asked
+        if cell.reason is not None:
+            cell.refuse(asked)
             return None
-        actor = self._actor
         try:
             result = actor._serve_proxy(message) if proxied else actor.handle_call(message, asked)
             if type(result) in _NO_REPLIES:
-                return _after_call(asked, result)
+                return self._after_call(asked, result)
         except BaseException as error:
             asked.fail(error)
             return Stop(crashed(error))
         asked.reply(result)
+        cell.in_hand = None
         return None
+
+    def _after_call(self, question: Question, result: Any) -> _Then:
+        """Answer as *result* of ``handle_call`` says; a question that an end is to answer stays in hand."""
+        match result:
+            case NoReply() | Continue() | Timeout():
+                self._cell.opened(question)
+                self._cell.in_hand = None
+                return None if type(result) is NoReply else result
+            case Reply(value, Stop(reason)) | Stop(reason, value):
+                return Stop(reason) if type(value) is NoReply else _Farewell(reason, question, value)
+            case Reply(value, Continue() | Timeout() | None):
+                question.reply(value)
+                self._cell.in_hand = None
+                then: _Then = result.then
+                return then
+        raise TypeError(
+            f"handle_call returned {result!r}; expected Continue, Timeout, Stop or None as its then"
+        )
 
     def _terminate(self, reason: ExitReason) -> ExitReason:
         try:
@@ -238,21 +263,16 @@ class Life:
     def _get_until(self, then: Any) -> Any:
         """Return the next message, or ``TIMEOUT`` if none came in time."""
         inbox, clock = self._inbox, self._clock
-        left = then.deadline - clock.now()
-        if left <= 0:
-            while (item := inbox.get_now()) is not None:
-                if type(item) is not _Due:
-                    return item
-            return TIMEOUT
+        if then.deadline <= clock.now():
+            item = inbox.get_now()
+            return TIMEOUT if item is None else item
         due = _Due()
         timer = clock.call_at(then.deadline, lambda: inbox.put(due))
-        while True:
-            item = inbox.get()
-            if item is due:
-                return TIMEOUT
-            if type(item) is not _Due:
-                timer.cancel()
-                return item
+        item = inbox.get()
+        if item is due:
+            return TIMEOUT
+        timer.cancel()
+        return item
 
     # Signals and system requests
 
@@ -340,22 +360,6 @@ class Life:
                 case Effect.IGNORE:
                     pass
         return _Die(KILLED) if self._cell.reason is not None else None
-
-
-def _after_call(question: Question, result: Any) -> _Then:
-    """Answer as *result* of ``handle_call`` says, unless ``terminate`` comes first; return what follows."""
-    match result:
-        case NoReply():
-            return None
-        case Continue() | Timeout():
-            return result
-        case Reply(value, Stop(reason)) | Stop(reason, value):
-            return Stop(reason) if type(value) is NoReply else _Farewell(reason, question, value)
-        case Reply(value, Continue() | Timeout() | None):
-            question.reply(value)
-            then: _Then = result.then
-            return then
-    raise TypeError(f"handle_call returned {result!r}; expected Continue, Timeout, Stop or None as its then")
 
 
 def _checked_init(result: Any, init: Callable[..., Any]) -> Any:

@@ -59,7 +59,10 @@ class Ref:
             ActorExited: The actor ended before replying; ``reason`` says why.
             CallSelf: Called from the actor's own thread, which could never answer.
         """
-        return self._live().call(request, timeout)
+        cell = self._cell
+        if cell is None:
+            raise NoProcess(self.name)
+        return cell.call(request, timeout)
 
     def send_request(self, request: object, *, reply_to: Ref | None = None) -> Pending:
         """Send *request* as a call and do not wait: OTP's ``send_request``. Never blocks.

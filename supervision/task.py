@@ -149,6 +149,7 @@ def launch(
     assert isinstance(inbox, FunctionInbox)
 
     def run() -> None:
+        cell.thread_began()
         _current.set(inbox)
         answer(cell.ref)
         try:

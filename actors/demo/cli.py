@@ -37,6 +37,10 @@ from supervision.errors import SupervisionError
 
 __all__ = ["main"]
 
+#: Seconds that running calls get at the end; after a second Ctrl-C they get none.
+_DRAIN = 5.0
+#: Seconds for the end of the processes after that.
+_BURIAL = 5.0
 _PIPE_CLOSED = 141  # as a shell says of a program that ended by SIGPIPE
 
 
@@ -121,7 +125,7 @@ def _drive(options: Options, plan: Plan, poisons: str | None, progress: Progress
     driver = Driver(pool, plan, poisons=poisons, began=time.monotonic())
     if options.log is not None:
         _log(pool, options.log)
-    patience = 10.0
+    drain = _DRAIN
     with draining_on_interrupt(driver.stop):
         try:
             pool.start()
@@ -130,18 +134,19 @@ def _drive(options: Options, plan: Plan, poisons: str | None, progress: Progress
                 pool.wait_ready()
             return driver.run(progress.show)
         except BaseException:
-            patience = 0.0
+            drain = 0.0
             raise
         finally:
             progress.clear()
-            _close(pool, patience)
+            _close(pool, drain)
 
 
-def _close(pool: Pool, patience: float) -> None:
+def _close(pool: Pool, drain: float) -> None:
+    """Close *pool*, whose calls get *drain* seconds; also a Ctrl-C that cuts this short leaves nothing of it behind."""
     try:
-        pool.close(patience)
+        pool.close(drain + _BURIAL, drain=drain)
     except KeyboardInterrupt:
-        pool.close(0.0)
+        pool.close(_BURIAL, drain=0.0)
         raise
 
 

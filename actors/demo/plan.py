@@ -90,6 +90,8 @@ def make_plan(path: str | None = None, *, seed: int = 0, chaos: float = 0.0) -> 
     """
     if not 0.0 <= chaos <= 1.0:
         raise BadInput(f"chaos {chaos:g}: expected a probability from 0 to 1")
+    if path == "":
+        raise BadInput("an empty path: expected a directory or a file; '.' is the current directory")
     start = Path(path if path is not None else standard_library()).absolute()
     if not os.path.lexists(start):
         raise BadInput(f"{visible(str(start))}: no such file or directory")

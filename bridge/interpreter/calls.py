@@ -9,7 +9,6 @@ import json
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from bridge.interpreter import main_module
 from bridge.wire import codec
@@ -58,20 +57,30 @@ def _dumps(value: object) -> list[bytes | memoryview]:
 
 
 def _error(stage: str, error: BaseException) -> Answer:
-    told: dict[str, Any] = {
+    raised, unsent = _raised(error) if stage == "call" else ([], "")
+    told = {
         "stage": stage,
         "type": f"{type(error).__module__}.{type(error).__qualname__}",
         "text": _text(error),
         "traceback": _traceback(error),
+        "unsent": unsent,
     }
-    body: list[bytes | memoryview] = [json.dumps(told).encode()]
-    # Only what the call itself raised is raised again over there.
-    if stage == "call" and isinstance(error, Exception):
-        try:
-            body += _dumps(error)
-        except Exception:  # its description must do
-            pass
-    return Kind.ERROR, body
+    # People know their script as __main__; under which name it was loaded here is our affair.
+    told = {key: text.replace(codec.REMOTE_MAIN, codec.MAIN) for key, text in told.items()}
+    return Kind.ERROR, [json.dumps(told).encode(), *raised]
+
+
+def _raised(error: BaseException) -> tuple[list[bytes | memoryview], str]:
+    """Return the frames of what the call itself raised, to be raised again over there; if there are none, why."""
+    if not isinstance(error, Exception):
+        return (
+            [],
+            "it is no Exception: it ends the thread that it is raised in, and was meant for the worker's",
+        )
+    try:
+        return _dumps(error), ""
+    except Exception as broken:
+        return [], f"it cannot be pickled in the worker ({type(broken).__name__}: {_text(broken)})"
 
 
 def _text(error: BaseException) -> str:

@@ -43,6 +43,7 @@ def load(spec: BootSpec) -> None:
         if spec.main_name is not None:
             content = runpy.run_module(spec.main_name, run_name=REMOTE_MAIN, alter_sys=True)
         else:
+            # A script; or a directory or a zip, which then leads sys.path, as it did for the service.
             content = runpy.run_path(spec.main_path, run_name=REMOTE_MAIN)
         module.__dict__.update(content)
     except BaseException:

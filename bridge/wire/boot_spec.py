@@ -28,7 +28,7 @@ class BootSpec(NamedTuple):
     replace_path: bool
     memory: int | None  #: RLIMIT_AS in bytes
     main_name: str | None  #: the service's main module, if it was run with -m
-    main_path: str | None  #: its file, if it was run by file
+    main_path: str | None  #: else its script, or the directory or zip that holds its __main__.py
 
     def create_fd(self) -> int:
         """Return a new memfd that holds this value, to be read from its start."""

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from desk_house import FakeInterpreter, Parked, ScriptedClock, a_certificate, a_desk, do_not_wait
+from desk_house import FakeInterpreter, Parked, ScriptedClock, a_certificate, a_desk, do_not_wait, stand_in
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -122,7 +122,7 @@ def test_a_worker_with_something_left_in_its_channel_is_lent_no_more() -> None:
     desk, _ = open_desk(1)
     lease = take(desk)
     assert lease.interpreter is not None
-    lease.interpreter.channel.clean = False
+    stand_in(lease.interpreter).channel.clean = False
     desk.give_back(lease)
     assert desk.status().workers[0].state == "terminating"
     queue(desk)
@@ -429,7 +429,7 @@ class DeskMachine(RuleBasedStateMachine):
             return
         lease = self.leases.pop(data.draw(st.integers(0, len(self.leases) - 1)))
         if lease.interpreter is not None and lease.refusal is None:
-            lease.interpreter.channel.clean = clean
+            stand_in(lease.interpreter).channel.clean = clean
             lease.outcome = outcome
         before = self.ended()
         if not self.do(lambda: self.desk.give_back(lease), strike):

@@ -220,6 +220,25 @@ def test_an_interrupt_at_any_line_of_a_real_call(no_leaks: None) -> None:
     assert number > 20
 
 
+def test_another_end_before_the_struck_one_is_finished_counts_both() -> None:
+    """Between an interrupted end of a call and its repetition the desk serves others, whose calls end alike."""
+    for number in itertools.count(1):
+        desk, leases = a_busy_desk()
+        strike = Strike(number)
+        try:
+            with strike.on():
+                desk.give_back(leases[0])
+        except Struck:
+            pass
+        desk.give_back(leases[2])
+        desk.give_back(leases[0])
+        status = desk.status()
+        assert (status.cancelled, status.requests) == (2, 3), strike.struck
+        if not strike.struck:
+            break
+    assert number > 10
+
+
 #: What the pool's actors tell the desk, and what callers ask besides calls.
 NEWS: dict[str, Callable[[Desk], object]] = {
     "expect": lambda desk: desk.expect(3, "w3"),

@@ -27,6 +27,7 @@ from bridge.events import InterpreterReady
 from bridge.options import InterpreterOptions
 from supervision import Tree, VirtualClock, crashed
 from supervision.events import ActorStopped, Event
+from supervision.ref import cell_of
 from supervision.requests import GetStatus
 from supervision.supervisor import which_children
 
@@ -217,6 +218,20 @@ def test_close_answers_a_running_call(no_leaks: None) -> None:
     assert caught.value.certificate.sent_by_us is not None
 
 
+def test_close_without_a_drain_kills_at_once(no_leaks: None) -> None:
+    """Half of the ten minutes would be the call's, but it gets nothing; the end itself is in good order."""
+    running = threading.Event()
+    with ThreadPoolExecutor(1) as threads:
+        pool = Pool(workers=1).start()
+        stuck = threads.submit(pool.call, work.wait_to_be_killed, on_progress=lambda _: running.set())
+        assert running.wait(timeout=30)
+        assert not pool.close(timeout=600.0, drain=0.0)
+        with pytest.raises(WorkerDied) as caught:
+            stuck.result(timeout=30)
+    assert caught.value.certificate.sent_by_us == "its pool was closed before its call ended"
+    assert not pool.tree.is_running()
+
+
 def test_close_answers_who_waits_for_a_worker(no_leaks: None) -> None:
     """A caller in the queue is told at the stop, and not at its own deadline."""
     running = threading.Event()
@@ -398,7 +413,7 @@ def test_sessions_that_nobody_uses_are_swept(no_leaks: None) -> None:
         said = []
         for _ in range(9):
             clock.advance(25.0)
-            said.append(tuple(sweeper.call(GetStatus(), timeout=math.inf).values()))
+            said.append(tuple(cell_of(sweeper).ask_system(GetStatus(), math.inf).values()))
         assert said[3:5] == [(1, 0), (1, 1)]
         assert said[-1] == (0, 1)
         tree.stop()
@@ -431,7 +446,7 @@ def test_a_probe_that_stays_up_brings_the_pool_to_strength(no_leaks: None, tmp_p
 
         def after(seconds: float, *awaited: threading.Semaphore) -> None:
             """Advance once the pool actor has dealt with all that was heard, then wait for *awaited*."""
-            actor.call(GetStatus(), timeout=math.inf)
+            cell_of(actor).ask_system(GetStatus(), math.inf)
             clock.advance(seconds)
             for semaphore in awaited:
                 assert semaphore.acquire(timeout=30)

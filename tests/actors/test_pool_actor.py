@@ -18,6 +18,7 @@ from actors.start_gate import GATE_OPENS_AT, MAX_PROBES, SETTLED_AFTER
 from bridge.certificate import Phase, Verdict
 from supervision import Actor, ChildSpec, DynamicSupervisor, Ref, Restart, Tree, VirtualClock, crashed
 from supervision.errors import ActorExited
+from supervision.ref import cell_of
 from supervision.requests import GetStatus
 from supervision.supervisor import terminate_child
 
@@ -81,7 +82,7 @@ class House:
         actor = self.tree.registry.whereis("pool/pool")
         if actor is not None:
             with suppress(ActorExited):  # it had given up
-                actor.call(GetStatus(), timeout=30)
+                cell_of(actor).ask_system(GetStatus(), 30)
 
     def advance(self, seconds: float) -> None:
         """Let time go by."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import threading
 from typing import Any
 
@@ -43,15 +44,28 @@ def test_a_remote_exception_is_raised_here(life: Life) -> None:
 
 
 @pytest.mark.parametrize(
-    ("function", "name"), [(there.fail_unpicklable, "Unpicklable"), (there.fail_in_bad_taste, "BadTaste")]
+    ("function", "name", "obstacle"),
+    [
+        (there.fail_unpicklable, "Unpicklable", r"cannot be pickled in the worker \(TypeError: .*lock"),
+        (
+            there.fail_in_bad_taste,
+            "BadTaste",
+            r"caller's process \(TypeError: .*missing .*'two'\).*super\(\)",
+        ),
+        (there.fail_as_a_string, "Disguised", r"rebuilt to is no exception but of type str"),
+    ],
 )
-def test_an_exception_that_cannot_cross_is_described(life: Life, function: Any, name: str) -> None:
-    """Not picklable there, or not to be rebuilt here: a RemoteError with type, text and traceback."""
+def test_an_exception_that_cannot_cross_is_described(
+    life: Life, function: Any, name: str, obstacle: str
+) -> None:
+    """Not picklable there, or not to be rebuilt here: a RemoteError with type, text and traceback, and what was wrong."""
     with pytest.raises(RemoteError) as caught:
         life.call(function)
 
     assert caught.value.type_name == f"bridge_functions.{name}"
     assert caught.value.description in str(caught.value)
+    assert re.search(obstacle, caught.value.obstacle)
+    assert caught.value.obstacle in str(caught.value)
     assert name in caught.value.traceback
     assert life.call(there.add, 1, 1) == 2
 
@@ -59,7 +73,7 @@ def test_an_exception_that_cannot_cross_is_described(life: Life, function: Any, 
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()])
 def test_what_is_no_exception_stays_there(life: Life, error: BaseException) -> None:
     """A worker's SystemExit must not end the caller's thread: it is told as a RemoteError, and the worker lives."""
-    with pytest.raises(RemoteError, match=type(error).__name__):
+    with pytest.raises(RemoteError, match=rf"{type(error).__name__}.*it is no Exception"):
         life.call(there.fail, error)
 
     assert life.call(there.add, 1, 1) == 2

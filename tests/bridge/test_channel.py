@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import zmq
 
 from bridge.certificate import Certificate, Phase, Verdict
 from bridge.channel import DataChannel
-from bridge.errors import CallDeadline, ProtocolError, WorkerDied
+from bridge.errors import CallDeadline, ChannelUnavailable, ProtocolError, WorkerDied
 from bridge.payload import encode_call
 from bridge.protocol import Conversation, Line, State
 from bridge.wire import codec, exchange
@@ -124,6 +125,36 @@ def test_an_answer_that_was_promised_and_does_not_come(stage: Stage) -> None:
     with pytest.raises(WorkerDied) as caught:
         stage.call()
     assert caught.value.started
+
+
+def test_a_call_that_is_interrupted_as_soon_as_it_has_the_channel(stage: Stage) -> None:
+    """Ctrl-C may strike before the call's own cleaning up begins: such a channel takes no call, and says so."""
+    channel = stage.make(stage.clock)
+    request = encode_call(len, ((),), {})
+    lines: list[int] = []
+
+    def strike(frame: Any, event: str, _: Any) -> Any:
+        if event == "line":
+            lines.append(frame.f_lineno)
+            if len(lines) == 2:  # the first line took the channel
+                raise KeyboardInterrupt
+        return strike
+
+    def trace(frame: Any, _: str, __: Any) -> Any:
+        return strike if frame.f_code is DataChannel.call.__code__ else None
+
+    assert channel.clean
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            channel.call(request, timeout=10.0)
+    finally:
+        sys.settrace(before)
+
+    assert not channel.clean
+    with pytest.raises(ChannelUnavailable):
+        channel.call(request, timeout=10.0)
 
 
 def test_a_stale_answer_is_dropped(stage: Stage) -> None:

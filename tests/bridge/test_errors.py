@@ -26,7 +26,7 @@ ALL: list[Exception] = [
     errors.NotPicklable("what", "where", "remedy"),
     errors.PlatformUnsupported("platform", "reason"),
     errors.ProtocolError(Fault.GARBAGE, "detail"),
-    errors.RemoteError("type", "description", "traceback"),
+    errors.RemoteError("type", "description", "traceback", "obstacle"),
     errors.RemoteTraceback("text"),
     errors.RunDirectoryUnusable((("/tmp", "why"),)),
     errors.WorkerDied(CERTIFICATE, True),

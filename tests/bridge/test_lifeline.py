@@ -7,11 +7,14 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from processes import alive_after
+
+from bridge.lifeline import Lifeline
 
 #: A service in a process of its own: launches three interpreters, occupies them, and tells their pids.
 SERVICE = """
@@ -141,3 +144,77 @@ def test_a_service_that_forgets_to_close(tmp_path: Path) -> None:
     assert (process.returncode, said) == (0, "")
     assert alive_after([pidfd], 2.0) == 0
     os.close(pidfd)
+
+
+def exit_code_of(copy: int) -> int:
+    """Return the exit code of a forked copy of this process, which is killed if it does not end."""
+    pidfd = os.pidfd_open(copy)
+    try:
+        alive_after([pidfd], 5.0)
+    finally:
+        os.kill(copy, signal.SIGKILL)
+        _, status = os.waitpid(copy, 0)
+        os.close(pidfd)
+    return os.waitstatus_to_exitcode(status)
+
+
+def make_and_close() -> None:
+    """Make a lifeline, which takes the lock that forks take."""
+    Lifeline().close()
+
+
+def succeeds_in_another_thread(action: Callable[[], None]) -> bool:
+    """Return whether *action* comes to its end."""
+    thread = threading.Thread(target=action, daemon=True)
+    thread.start()
+    thread.join(2.0)
+    return not thread.is_alive()
+
+
+def test_a_fork_waits_for_a_lifeline_that_is_being_made(
+    no_leaks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the making of the pipe and its entry among what copies close, no copy is made: it would hold the pipe."""
+    make_pipe = os.pipe2
+    between, forked = threading.Event(), threading.Event()
+    pipes: list[tuple[int, int]] = []
+
+    def make_pipe_and_dawdle(flags: int) -> tuple[int, int]:
+        pipes.append(make_pipe(flags))
+        between.set()
+        # Never, since the fork waits for us; so this is as long as it is given to be wrong.
+        forked.wait(0.3)
+        return pipes[0]
+
+    monkeypatch.setattr(os, "pipe2", make_pipe_and_dawdle)
+    made: list[Lifeline] = []
+    maker = threading.Thread(target=lambda: made.append(Lifeline()))
+    maker.start()
+    assert between.wait(5)
+    copy = os.fork()
+    if copy == 0:
+        try:
+            os.fstat(pipes[0][1])
+            os._exit(1)
+        except OSError:
+            os._exit(0)
+        finally:
+            os._exit(2)
+    forked.set()
+    maker.join(5)
+    made[0].close()
+
+    assert exit_code_of(copy) == 0
+
+
+def test_a_fork_gives_the_lock_back(no_leaks: None) -> None:
+    """Afterwards lifelines are made in the service as before, and in the copy, too: by any of their threads."""
+    copy = os.fork()
+    if copy == 0:
+        try:
+            os._exit(not succeeds_in_another_thread(make_and_close))
+        finally:
+            os._exit(2)
+
+    assert exit_code_of(copy) == 0
+    assert succeeds_in_another_thread(make_and_close)

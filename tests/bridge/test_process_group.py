@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from processes import alive_after
 
+from bridge import process_group
 from bridge.certificate import ExitStatus
 from bridge.proc import MARK, Process, open_member, processes, start_time
 from bridge.process_group import ProcessGroup
@@ -29,17 +33,41 @@ class Family:
     """A leader and its child, with pidfds of both."""
 
     def __init__(self) -> None:
+        # Another run of these tests may go on beside this one, and a burial kills whoever carries its mark.
+        mark = f"{secrets.token_hex(8)}.1"
         self.popen = subprocess.Popen(
             [sys.executable, "-S", "-c", LEADER],
             stdout=subprocess.PIPE,
             start_new_session=True,
-            env={**os.environ, MARK: "test-run.1"},
+            env={**os.environ, MARK: mark},
         )
         assert self.popen.stdout is not None
         self.child = int(self.popen.stdout.readline())
         self.popen.stdout.close()
         self.child_pidfd = os.pidfd_open(self.child)
-        self.group = ProcessGroup(self.popen, os.pidfd_open(self.popen.pid), "test-run.1")
+        self.group = ProcessGroup(self.popen, os.pidfd_open(self.popen.pid), mark)
+
+
+class Stranger:
+    """A process in a group of its own that carries no mark."""
+
+    def __init__(self) -> None:
+        self.popen = subprocess.Popen(
+            [sys.executable, "-S", "-c", "import signal; signal.pause()"],
+            start_new_session=True,
+        )
+        self.pid = self.popen.pid
+        self.pidfd = os.pidfd_open(self.pid)
+
+
+@pytest.fixture
+def stranger(no_leaks: None) -> Iterator[Stranger]:
+    """Somebody who is none of ours."""
+    stranger = Stranger()
+    yield stranger
+    stranger.popen.kill()
+    stranger.popen.wait()
+    os.close(stranger.pidfd)
 
 
 @pytest.fixture
@@ -90,6 +118,102 @@ def test_a_group_whose_leader_was_stolen_is_not_signalled_by_number(family: Fami
     assert alive_after([family.child_pidfd], 0.1) == 1
     assert family.group.bury(MonotonicClock(), 5)
     assert alive_after([family.child_pidfd], 0.1) == 0
+
+
+def test_a_number_that_was_given_away_is_not_signalled(family: Family, stranger: Stranger) -> None:
+    """Once the leader is reaped, its number may be a stranger's: neither a signal nor a second burial goes there."""
+    assert family.group.bury(MonotonicClock(), 5)
+    # As if the kernel had given the number away.
+    family.group.pid = stranger.pid
+
+    assert not family.group.signal(signal.SIGKILL)
+    assert family.group.bury(MonotonicClock(), 5)
+    assert alive_after([stranger.pidfd], 0.1) == 1
+
+
+def test_a_number_that_was_stolen_is_not_buried_with_the_family(family: Family, stranger: Stranger) -> None:
+    """Somebody else reaped the leader, and its number went to a stranger: the burial kills those with the mark alone."""
+    family.popen.kill()
+    os.waitpid(family.popen.pid, 0)
+    family.group.pid = stranger.pid
+
+    assert not family.group.signal(signal.SIGKILL)
+    assert family.group.bury(MonotonicClock(), 5)
+    assert alive_after([family.child_pidfd], 0.1) == 0
+    assert alive_after([stranger.pidfd], 0.1) == 1
+
+
+def test_a_second_burial_asks_nobody(family: Family) -> None:
+    """Everything is done and closed: there is nothing left that could be asked."""
+    assert family.group.bury(MonotonicClock(), 5)
+    family.group.close()
+
+    assert family.group.bury(MonotonicClock(), 0)
+
+
+def test_signalling_and_reaping_exclude_each_other(family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal that has found the leader unreaped is sent while it is: the burial waits for it, though all are dead."""
+    kill_group, kill_members = os.killpg, process_group.kill_all
+    sending, buried = threading.Event(), threading.Event()
+    held: list[bool] = []
+
+    def held_up(number: int, which: int) -> None:
+        if threading.current_thread() is signaller:
+            sending.set()
+            # Never, since the burial waits for us; so this is as long as it is given to be wrong.
+            buried.wait(0.3)
+            held.append(start_time(number) is not None)
+        kill_group(number, which)
+
+    def kill_members_and_be_overtaken(*arguments: Any) -> bool:
+        done = kill_members(*arguments)
+        signaller.start()
+        assert sending.wait(5)
+        return done
+
+    signaller = threading.Thread(target=lambda: family.group.signal(signal.SIGKILL))
+    monkeypatch.setattr(os, "killpg", held_up)
+    monkeypatch.setattr(process_group, "kill_all", kill_members_and_be_overtaken)
+
+    assert family.group.bury(MonotonicClock(), 5)
+    buried.set()
+    signaller.join(5)
+
+    assert held == [True]
+
+
+def test_a_forked_copy_signals_nobody(family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processes are the service's: its copy sends nothing, and does not wait for locks that it has inherited."""
+    kill_group = os.killpg
+    sending, forked = threading.Event(), threading.Event()
+
+    def held_up(number: int, which: int) -> None:
+        sending.set()
+        assert forked.wait(5)
+        kill_group(number, which)
+
+    monkeypatch.setattr(os, "killpg", held_up)
+    signaller = threading.Thread(target=lambda: family.group.signal(0))
+    signaller.start()
+    assert sending.wait(5)
+    copy = os.fork()
+    if copy == 0:
+        try:
+            os._exit(int(family.group.signal(signal.SIGKILL)))
+        finally:
+            os._exit(2)
+    forked.set()
+    signaller.join(5)
+    copy_pidfd = os.pidfd_open(copy)
+    try:
+        assert alive_after([copy_pidfd], 5) == 0, "it waits for a lock"
+    finally:
+        os.kill(copy, signal.SIGKILL)
+        _, status = os.waitpid(copy, 0)
+        os.close(copy_pidfd)
+
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert alive_after([family.group.pidfd, family.child_pidfd], 0.1) == 2
 
 
 def test_a_status_that_was_seen_survives_a_theft(family: Family) -> None:

@@ -198,6 +198,38 @@ def test_a_sweep_leaves_strangers_alone(no_leaks: None, tmp_path: Path, clock: M
         stranger.wait()
 
 
+def test_what_is_another_users_is_left_alone(
+    no_leaks: None, tmp_path: Path, clock: MonotonicClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Temporary directories are shared: debris of somebody else is not ours to remove, nor are its processes to kill."""
+    debris = tmp_path / "treewarden-00000000"
+    debris.mkdir()
+    user = os.getuid()
+    monkeypatch.setattr(os, "getuid", lambda: user + 1)
+
+    RunDirectory.create(clock, [tmp_path]).remove()
+    assert debris.is_dir()
+
+    monkeypatch.undo()
+    RunDirectory.create(clock, [tmp_path]).remove()
+    assert not debris.exists(), "the twin: as ourselves"
+
+
+def test_a_link_is_not_followed(no_leaks: None, tmp_path: Path, clock: MonotonicClock) -> None:
+    """In a directory where everybody may write, a link with our name could lead to a directory of ours."""
+    valuable = tmp_path / "valuable"
+    valuable.mkdir()
+    (valuable / "lock").touch()
+    (valuable / "letter").touch()
+    place = tmp_path / "place"
+    place.mkdir()
+    (place / "treewarden-00000000").symlink_to(valuable)
+
+    RunDirectory.create(clock, [place]).remove()
+
+    assert (valuable / "letter").exists()
+
+
 def test_debris_of_a_start_is_removed(no_leaks: None, tmp_path: Path, clock: MonotonicClock) -> None:
     """A directory whose maker died before it could lock it holds nothing."""
     (tmp_path / "treewarden-00000000").mkdir()
@@ -205,6 +237,20 @@ def test_debris_of_a_start_is_removed(no_leaks: None, tmp_path: Path, clock: Mon
     RunDirectory.create(clock, [tmp_path]).remove()
 
     assert not [*tmp_path.iterdir()]
+
+
+def test_debris_of_an_interrupted_removal_is_removed(
+    no_leaks: None, tmp_path: Path, clock: MonotonicClock
+) -> None:
+    """Who removes a directory takes the lock last; killed before that, it leaves what the next start knows for debris."""
+    half = tmp_path / "treewarden-half"
+    (half / "lib").mkdir(parents=True)
+    (half / "lock").touch()
+    (half / "7.json").touch()
+
+    RunDirectory.create(clock, [tmp_path]).remove()
+
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_sockets_do_not_need_a_big_shared_memory(house: House) -> None:

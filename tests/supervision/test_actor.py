@@ -159,6 +159,38 @@ def test_nothing_is_kept_of_a_call_that_was_answered(start: Starter) -> None:
     caller.join()
 
     assert cell_of(ref)._open == set()
+    ref.cast(lambda actor: asked(actor._cell.in_hand))
+    do(ref)
+    assert asked.notes[1:] == [None]
+
+
+def test_nothing_is_kept_of_a_call_that_was_given_up(
+    start: Starter, clock: VirtualClock, timers: Journal
+) -> None:
+    """Whether its handler put the answer off before or after the caller's time ran out; a late reply is told so."""
+    ref, journal, held, asked = start(), Journal(), Gate(), Journal()
+
+    def put_off(_: Any, from_: From) -> Any:
+        asked(from_)
+        return NOREPLY
+
+    def slow(_: Any, from_: From) -> Any:
+        held.pass_through()
+        return put_off(None, from_)
+
+    for request in (put_off, slow):
+        caller = in_thread(functools.partial(ref.call, request, timeout=5.0), journal)
+        timers.wait(clock.now() + 5.0)
+        if request is put_off:
+            asked.wait_for(1)
+        clock.advance(5.0)
+        caller.join()
+    held.set()
+    do(ref)
+
+    assert len(journal.of(CallTimeout)) == 2
+    assert [from_.reply("late") for from_ in asked.notes] == [False, False]
+    assert cell_of(ref)._open == set()
 
 
 # How a handler ends the actor
@@ -302,7 +334,7 @@ def test_a_call_from_a_thread_with_the_number_of_a_dead_actors_is_no_call_to_its
     """Thread numbers are used again; a dead actor's must not make another thread's call a CallSelf."""
     ref = start()
     ref.stop()
-    cell_of(ref).thread = threading.current_thread()
+    cell_of(ref).ident = threading.get_ident()
 
     with pytest.raises(NoProcess):
         ref.call("x")

@@ -316,6 +316,48 @@ def test_a_message_that_was_there_first_wins(start: Starter, clock: VirtualClock
     assert [note for note in journal.notes if note != "taken"] == ["x"]
 
 
+def test_a_timeout_that_came_too_late_ends_no_other(
+    start: Starter, clock: VirtualClock, timers: Journal
+) -> None:
+    """It fell due behind a message whose handler returned the next: that one still has all its time."""
+    journal, held = Journal(), Gate()
+    ref = start("a", Probe, journal)
+    inbox: Any = cell_of(ref).inbox
+    get = inbox.get
+
+    def held_get(*args: Any, **kwargs: Any) -> Any:
+        item = get(*args, **kwargs)
+        journal("taken")
+        held.pass_through()
+        return item
+
+    ref.cast(lambda _: vars(inbox).update(get=held_get) or Timeout(5.0))
+    timers.wait(5.0)
+    ref.cast(returning(Timeout(7.0)))
+    journal.wait("taken")
+    clock.advance(5.0)
+    held.set()
+    timers.wait(12.0)
+    clock.advance(6.9)
+    assert TIMEOUT not in journal.notes
+    clock.advance(0.1)
+    journal.wait(TIMEOUT)
+
+    assert journal.notes.count(TIMEOUT) == 1
+
+
+def test_a_message_takes_the_timeout_off_the_clock(
+    start: Starter, clock: VirtualClock, timers: Journal
+) -> None:
+    """Nothing is left there of a wait that is over."""
+    ref = start()
+    ref.cast(returning(Timeout(5.0)))
+    timers.wait(5.0)
+    do(ref)
+
+    assert not [timer for *_, timer in clock._agenda._heap if timer.is_pending() and timer.deadline == 5.0]
+
+
 def test_a_timeout_of_zero_looks_whether_something_waits(start: Starter) -> None:
     """With a message in the mailbox that comes first; with none TIMEOUT is handled at once, without a clock."""
     journal, held = Journal(), Gate()

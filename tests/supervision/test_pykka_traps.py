@@ -16,6 +16,7 @@ from scripted import Boom, Gate, Journal, Probe, TrappingProbe, boom, crash, do,
 
 from supervision import KILLED, NOREPLY, NORMAL, Ref, Restart, Stop, Tree, crashed
 from supervision._pykka import AskedFrom, Envelope, Inbox
+from supervision.cell import Cell
 from supervision.errors import ActorExited, NoProcess, StartError
 from supervision.exit_reason import Crashed
 from supervision.ref import cell_of
@@ -211,6 +212,28 @@ def test_trap_1_a_message_taken_just_before_a_kill_is_answered(
     asker.join(FOREVER)
 
     assert [str(error).endswith("killed") or "killed." in str(error) for error in outcome.notes] == [True]
+
+
+@pytest.mark.parametrize("through", ["pykka", "call"])
+@pytest.mark.parametrize("first", ["kill", "hand"])
+def test_trap_1_a_kill_in_the_moment_in_which_a_handler_gets_its_message(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch, through: str, first: str
+) -> None:
+    """Just before it is noted as in hand, or just after: in each case who asked is told, and soon."""
+    ref = started(tree, Probe)
+    own = pykka_ref(ref, Probe)
+
+    def put(cell: Any, question: Any) -> None:
+        if cell.ref == ref and question is not None and first == "kill":
+            cell.kill()
+        vars(cell)["hand"] = question
+        if cell.ref == ref and question is not None and first == "hand":
+            cell.kill()
+
+    monkeypatch.setattr(Cell, "in_hand", property(lambda cell: vars(cell).get("hand"), put), raising=False)
+
+    with pytest.raises((pykka.ActorDeadError, ActorExited), match="killed"):
+        own.ask("x", timeout=FOREVER) if through == "pykka" else ref.call("x", timeout=math.inf)
 
 
 # 2

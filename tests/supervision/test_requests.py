@@ -165,6 +165,18 @@ def test_an_actor_hears_of_the_answer_as_a_message(start: Starter) -> None:
     assert good.wait(0) == "x"
 
 
+def test_a_second_reply_makes_no_second_response(start: Starter) -> None:
+    """The first answer is the answer, and is told once."""
+    journal = Journal()
+    asker, ref = start("asker", journal), start()
+
+    request = ref.send_request(lambda _, from_: from_.reply(1) and from_.reply(2) or NOREPLY, reply_to=asker)
+    do(ref)
+    do(asker)
+
+    assert journal.notes == [Response(request)]
+
+
 def test_an_actor_that_waits_for_itself_is_told(start: Starter) -> None:
     """A request to itself is fine, and answered when the handler has returned; waiting there would last for ever."""
     journal = Journal()

@@ -57,6 +57,13 @@ class Unpicklable(Exception):
         self.lock = threading.Lock()
 
 
+class Disguised(Exception):
+    """An exception that pickles as something else."""
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        return str, ("a mere word",)
+
+
 class Elsewhere:
     """A value that can be rebuilt in the process that made it alone."""
 
@@ -83,6 +90,11 @@ def fail_unpicklable() -> None:
 def fail_in_bad_taste() -> None:
     """Raise what can be sent and not be rebuilt."""
     raise BadTaste("one", "two")
+
+
+def fail_as_a_string() -> None:
+    """Raise what arrives as a string."""
+    raise Disguised("of mine")
 
 
 def leave(code: int) -> None:

@@ -11,7 +11,16 @@ from bridge.certificate import Certificate, Phase, Verdict
 from bridge.interpreter_process import Interpreter
 from supervision.clock import Timer, VirtualClock
 
-__all__ = ["FakeInterpreter", "Parked", "ScriptedClock", "a_certificate", "a_desk", "do_not_wait", "park"]
+__all__ = [
+    "FakeInterpreter",
+    "Parked",
+    "ScriptedClock",
+    "a_certificate",
+    "a_desk",
+    "do_not_wait",
+    "park",
+    "stand_in",
+]
 
 
 class Parked(BaseException):
@@ -74,6 +83,11 @@ class FakeInterpreter:
     def real(self) -> Interpreter:
         """This, for the type checker."""
         return cast("Interpreter", self)
+
+
+def stand_in(interpreter: Interpreter) -> FakeInterpreter:
+    """Return the stand-in that *interpreter* is, for the type checker."""
+    return cast("FakeInterpreter", interpreter)
 
 
 def a_certificate(verdict: Verdict = Verdict.EXITED, phase: Phase = Phase.IDLE, key: int = 1) -> Certificate:

@@ -32,6 +32,7 @@ STATES = (IDLE, WORKING, HOLDS_THE_GIL)
 _MARK = "TREEWARDEN_KILL_TEST"
 _READY = re.compile(rb"(\S+#\d+) is ready: pid (\d+)")
 _HANGS = re.compile(rb"(\S+#\d+) stdout: poison_hang\.py: .*about to match")
+_MOMENT = 0.5  #: seconds
 _TICKS = 3  #: of processor time since the last words: it is well inside the expression
 
 
@@ -66,8 +67,7 @@ class House:
         with self._demo() as demo:
             hanging = demo.wait_for_the_hang()
             demo.listen(moment)
-            running = demo.workers(hanging)
-            candidates = sorted(pid for pid, state in running.items() if state == stop)
+            candidates = demo.wait_for(stop, hanging)
             stopped = [pid for pid in (chance.choice(candidates),) if _stop(pid)] if candidates else []
             # What they are at in the very moment, but for the one that is stopped: that stays what it was.
             states = {**demo.workers(hanging), **dict.fromkeys(stopped, stop)}
@@ -147,6 +147,15 @@ class _Demo:
             self.listen(0.01)
         return pid
 
+    def wait_for(self, state: str, hanging: int) -> list[int]:
+        """Return the workers in *state*; between two files there may be none, for a moment."""
+        deadline = time.monotonic() + _MOMENT
+        while True:
+            found = sorted(pid for pid, its in self.workers(hanging).items() if its == state)
+            if found or time.monotonic() > deadline:
+                return found
+            self.listen(0.001)
+
     def workers(self, hanging: int) -> dict[int, str]:
         """Return the state of each worker that has shaken hands and lives."""
         states = {}
@@ -165,11 +174,16 @@ class _Demo:
         family = marked(_MARK, self._token)
         try:
             self._process.kill()
-            self._process.wait(timeout=10)
+            deadline = time.monotonic() + 1.0
             left = alive_after(family.values(), 1.0)
-            late = marked(_MARK, self._token)  # one that was forked in the very moment
+            # One that was forked in the very moment may not be among them. It cannot be found while it calls exec, and
+            # finds out by itself, once it has begun, that it has no service: so the last look is at the end.
+            while (more := deadline - time.monotonic()) > 0:
+                select.poll().poll(more * 1000)
+            late = marked(_MARK, self._token)
             for pidfd in late.values():
                 os.close(pidfd)
+            self._process.wait(timeout=10)
             counts = {state: list(states.values()).count(state) for state in STATES}
             starting = len(family.keys() - states.keys() - {self._process.pid})
             return Struck(states=counts, stopped=stopped, starting=starting, left=max(left, len(late)))

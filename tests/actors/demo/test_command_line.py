@@ -134,3 +134,9 @@ def test_a_name_that_ends_in_no_work_is_refused(tmp_path: Path, capsys: pytest.C
         out, err = capsys.readouterr()
         assert (out, err.count("\n")) == ("", 1)
         assert name.replace("\n", "\\n") in err
+
+    # As from a variable that is not set; taken for the current directory, it would be a census nobody asked for.
+    assert main([""]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "an empty path" in err

@@ -143,12 +143,14 @@ def test_the_log_is_the_trees_events(sources: Path, demo: Callable[..., Any]) ->
 
 
 @contextmanager
-def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def running(
+    *arguments: str, patience: float = 5.0, **variables: str
+) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """Start the main job and give it, with the pid of its first worker that is ready; in the end nothing may be left."""
     token = secrets.token_hex(8)
     demo = subprocess.Popen(
         command("--workers", "2", "--json", "--log", "DEBUG", *arguments),
-        env=environment(**{MARK: token}),
+        env=environment(**{MARK: token}, **variables),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -159,7 +161,7 @@ def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
         yield demo, int(ready[1])
         left = marked(MARK, token)
         try:
-            assert alive_after(left.values(), 5.0) == 0
+            assert alive_after(left.values(), patience) == 0
         finally:
             for pidfd in left.values():
                 os.close(pidfd)
@@ -182,9 +184,13 @@ def test_ctrl_c_drains_and_tells_what_was_done() -> None:
         assert "Traceback" not in err
 
 
-def test_a_second_ctrl_c_ends_it_at_once() -> None:
-    """Even if a worker does not answer: here it is stopped, so that draining would last as long as a deadline."""
-    with running() as (demo, worker):
+def test_a_second_ctrl_c_ends_it_at_once(tmp_path: Path) -> None:
+    """Even if a worker does not answer: here it is stopped, so that draining would last as long as a deadline.
+
+    When the demo has ended, its processes have, too, and nothing is left on the disk.
+    """
+    places = {"TMPDIR": str(tmp_path), "XDG_RUNTIME_DIR": ""}
+    with running(patience=0.0, **places) as (demo, worker):
         os.kill(worker, signal.SIGSTOP)
         assert demo.stderr is not None
         demo.send_signal(signal.SIGINT)
@@ -197,6 +203,7 @@ def test_a_second_ctrl_c_ends_it_at_once() -> None:
         assert out == ""
         assert "interrupted" in err
         assert "Traceback" not in err
+        assert [*tmp_path.iterdir()] == []
 
 
 def test_a_closed_stdout_ends_it_quietly(sources: Path) -> None:

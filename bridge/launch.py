@@ -1,0 +1,74 @@
+"""What an interpreter has before anybody talks to it: a number in the run, two sockets, an identity, a process.
+
+All of it, or nothing of it is left. How the process comes to life is the launcher's (`launchers`); its handshake, life
+and end are in `interpreter_process`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Mapping
+from typing import final
+
+import attrs
+
+from bridge.channel import Socket
+from bridge.errors import LaunchFailed
+from bridge.hub import Hub
+from bridge.launchers.process import Identity, Spawned, spawn
+from bridge.main_guard import refuse_unguarded_main
+from bridge.options import InterpreterOptions
+from bridge.probe import check_interpreter
+from bridge.protocol import Line
+
+__all__ = ["Launched", "launch"]
+
+
+@final
+@attrs.frozen(kw_only=True)
+class Launched:
+    """A process that runs and has not been heard of yet."""
+
+    number: int  #: its entry in the run directory
+    identity: Identity
+    spawned: Spawned
+    sockets: Mapping[Line, Socket]  #: bound, the calling thread's for now
+    since: float  #: when it was launched, on the hub's clock
+
+
+def launch(hub: Hub, options: InterpreterOptions, *, worker: str, incarnation: int) -> Launched:
+    """Start a process; see ``Interpreter.launch``. Blocks for the exec.
+
+    Raises:
+        InterpreterUnusable, LaunchFailed, HubClosed: Nothing of it is left.
+    """
+    refuse_unguarded_main(worker)
+    python = check_interpreter(options)
+    try:
+        number = hub.admit()
+    except OSError as error:
+        raise LaunchFailed(worker, f"no file descriptors are left for it: {error.strerror}") from error
+    nonce = secrets.token_hex(16)
+    with contextlib.ExitStack() as undo:
+        undo.callback(hub.run.remove_entry, number)
+        sockets: dict[Line, Socket] = {}
+        for line, letter in ((Line.DATA, "d"), (Line.CONTROL, "c")):
+            try:
+                sockets[line] = hub.bind(hub.run.socket(number, letter))
+            except OSError as error:
+                raise LaunchFailed(worker, f"its sockets cannot be made: {error}") from error
+            undo.callback(sockets[line].close, linger=0)
+        identity = Identity(
+            worker=worker,
+            incarnation=incarnation,
+            nonce=nonce,
+            mark=hub.run.mark(number),
+            data=f"ipc://{hub.run.socket(number, 'd')}",
+            control=f"ipc://{hub.run.socket(number, 'c')}",
+            library=str(hub.run.library),
+        )
+        since = hub.clock.now()
+        spawned = spawn(python, options, identity)
+        undo.pop_all()
+    return Launched(number=number, identity=identity, spawned=spawned, sockets=sockets, since=since)
