@@ -12,10 +12,13 @@ from typing import Any
 
 import pytest
 
+from supervision.exit_reason import KILLED, SHUTDOWN
 from tests.otp_replay.cli import main
 from tests.otp_replay.journal import Journal
 from tests.otp_replay.patient_clock import PatientClock
+from tests.otp_replay.real_world import RealWorld
 from tests.otp_replay.runner import Kind
+from tests.otp_replay.scenario import Blueprint, Plan
 
 CORPUS = Path(__file__).parents[1] / "data" / "otp_corpus"
 
@@ -238,6 +241,29 @@ def test_who_refuses_for_ever_is_not_waited_for(replayed: Replay, kind: Kind) ->
     )
 
 
+def test_a_kill_that_comes_with_the_request_is_not_preceded_by_it() -> None:
+    """Shutdown 0: an OTP process sees request and kill together; a thread of ours may run in between, and must not."""
+    world = RealWorld()
+    child = {"id": "a", "restart": "temporary", "shutdown": 0}
+    try:
+        world.start(Blueprint("top", plan=Plan({}, [child])))
+        top, ref = world.latest("top"), world.latest("a")
+        assert top is not None
+        assert ref is not None
+        world.settle()
+        world.journal.take()
+
+        ref.exit(SHUTDOWN, sender=top)
+        world.settle()
+        assert world.journal.take() == []
+        ref.exit(KILLED)
+        world.settle()
+
+        assert world.journal.take() == ["exit a#1 killed"]
+    finally:
+        world.close()
+
+
 def test_a_replay_that_fails_is_a_mismatch(replayed: Replay) -> None:
     """An error in one scenario does not keep the others from being replayed."""
     impossible = recorded("start_order_and_stop_order")
@@ -304,6 +330,22 @@ def test_time_stands_still_while_somebody_is_at_work() -> None:
 
     assert clock.acquire(gate, 60.0)
     assert clock.now() == 0.0
+
+
+def test_who_only_has_to_wake_up_does_not_wait() -> None:
+    """A thread whose gate has been opened is about to do something, whether it has come to that or not."""
+    gate, seen = closed_gate(), []
+
+    def is_calm() -> bool:
+        seen.append(clock.waits(threading.get_ident()))
+        gate.release()
+        seen.append(clock.waits(threading.get_ident()))
+        return False
+
+    clock = PatientClock(is_calm)
+
+    assert clock.acquire(gate, 60.0)
+    assert seen == [True, False]
 
 
 def test_a_wait_without_end_is_none_of_the_clocks() -> None:
