@@ -170,7 +170,9 @@ def test_a_second_reply_makes_no_second_response(start: Starter) -> None:
     journal = Journal()
     asker, ref = start("asker", journal), start()
 
-    request = ref.send_request(lambda _, from_: from_.reply(1) and from_.reply(2) or NOREPLY, reply_to=asker)
+    request = ref.send_request(
+        lambda _, from_: (from_.reply(1) and from_.reply(2)) or NOREPLY, reply_to=asker
+    )
     do(ref)
     do(asker)
 
