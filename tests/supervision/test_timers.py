@@ -85,7 +85,6 @@ def test_an_interval_sends_until_it_is_cancelled(ref: Ref, clock: VirtualClock, 
 
 def test_an_interval_does_not_drift(ref: Ref) -> None:
     """A clock that is late with one message is not late with all that follow."""
-
     clock = VirtualClock()
     now = clock.now
     vars(clock)["now"] = lambda: now() + 0.5  # later than it was to be
