@@ -140,6 +140,19 @@ def test_trap_1_the_mailbox_answers_whatever_lies_in_it_when_it_closes() -> None
     assert not inbox.empty()
 
 
+def test_trap_1_what_is_put_aside_of_a_closed_mailbox_is_answered() -> None:
+    """Whoever holds still has a message in hand in the moment of its kill; before and after, it is refused."""
+    inbox, futures = Inbox(), [pykka.ThreadingFuture[Any]() for _ in range(2)]
+
+    inbox.put_aside(Envelope("before", reply_to=futures[0]))
+    inbox.close(lambda question: question.refuse("t/a", KILLED))
+    inbox.put_aside(Envelope("after", reply_to=futures[1]))
+
+    for future in futures:
+        with pytest.raises(pykka.ActorDeadError):
+            future.get(timeout=0)
+
+
 @pytest.mark.parametrize("how", ["kill", "stop"])
 def test_trap_1_an_ask_whose_answer_was_put_off_is_answered_at_the_end(tree: Tree, how: str) -> None:
     """NOREPLY, and then the actor ends: who asked through pykka has no timeout, and is told."""

@@ -275,6 +275,15 @@ def test_inserted_events_come_before_those_that_wait(machine: Machine) -> None:
     assert machine.notes == ["open", ("down", "up"), "one", "two", "postponed"]
 
 
+def test_postponed_events_come_before_those_that_were_inserted_earlier(machine: Machine) -> None:
+    """An event inserted before the change waits in the queue, and what comes back goes ahead of it."""
+    machine.take(Event.SEND, "postponed")
+
+    machine.do(Event.NOTE, [NextEvent(Event.OPEN), NextEvent(Event.NOTE, "inserted earlier")])
+
+    assert machine.notes == ["note", "open", ("down", "up"), "postponed", "inserted earlier"]
+
+
 def test_an_inserted_event_is_internal(machine: Machine) -> None:
     """The handler can tell where an event comes from."""
     seen: list[Source] = []
@@ -412,6 +421,18 @@ def test_a_timeout_of_zero_comes_after_what_waits_and_needs_no_clock(machine: Ma
 
     assert machine.notes == ["note", "inserted", "state", "named", "note", "alone"]
     assert machine.of(StartTimer) == machine.of(CancelTimer) == []
+
+
+def test_a_timeout_of_zero_that_was_replaced_comes_where_it_was_set_last(machine: Machine) -> None:
+    """Once, with what it carried then."""
+    zeros = [
+        NamedTimeout(name, 0, Event.NOTE, content)
+        for name, content in [("a", "old"), ("b", "b"), ("a", "new")]
+    ]
+
+    machine.do(Event.NOTE, zeros)
+
+    assert machine.notes == ["note", "b", "new"]
 
 
 def test_an_endless_timeout_ends_the_one_before(machine: Machine) -> None:

@@ -121,14 +121,41 @@ def test_a_pause_ends_when_its_time_has_come(start: Starter, clock: VirtualClock
     """``stopping(seconds)`` waits on the tree's clock; False when nobody told it to stop."""
     journal, timers = Journal(), timers_of(clock)
 
-    ref = start(lambda: journal(stopping(5.0)))
+    def work() -> None:
+        journal(stopping(5.0))
+        inbox: Any = cell_of(self_ref()).inbox
+        journal(len(inbox._gates))
+
+    ref = start(work)
     timers.wait(5.0)
     clock.advance(5.0)
 
     assert joined(ref) == NORMAL
-    assert journal.notes == [False]
-    inbox: Any = cell_of(ref).inbox
-    assert not inbox._gates
+    assert journal.notes == [False, 0]
+
+
+def test_who_is_told_as_it_begins_to_wait_does_not_wait(start: Starter) -> None:
+    """Between its look and its wait: what it waits for would never come again."""
+    journal = Journal()
+
+    class Telling:
+        """A lock in whose opening the function is told."""
+
+        def __enter__(self) -> None:
+            inbox: Any = cell_of(self_ref()).inbox
+            inbox.told = SHUTDOWN
+
+        def __exit__(self, *_: object) -> None:
+            inbox: Any = cell_of(self_ref()).inbox
+            inbox._lock = threading.Lock()
+
+    def work() -> None:
+        inbox: Any = cell_of(self_ref()).inbox
+        inbox._lock = Telling()
+        journal(stopping(math.inf))
+
+    assert joined(start(work)) == SHUTDOWN
+    assert journal.notes == [True]
 
 
 @pytest.mark.parametrize("how", ["stop", "signal", "link"])

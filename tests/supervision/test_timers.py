@@ -83,6 +83,18 @@ def test_an_interval_sends_until_it_is_cancelled(ref: Ref, clock: VirtualClock, 
     assert journal.notes == ["tick"] * 3
 
 
+def test_an_interval_does_not_drift(ref: Ref) -> None:
+    """A clock that is late with one message is not late with all that follow."""
+    clock = VirtualClock()
+    now = clock.now
+    vars(clock)["now"] = lambda: now() + 0.5  # later than it was to be
+    interval = SendInterval(clock, 2.0, "tick", ref)
+    (first,) = [timer.deadline for *_, timer in clock._agenda._heap]
+    clock.advance(10.0)
+
+    assert (interval._timer.deadline - first) % 2.0 == 0
+
+
 def test_an_interval_ends_with_its_receiver(ref: Ref, clock: VirtualClock) -> None:
     """Nothing is left on the clock of who has ended."""
     interval = do(ref, lambda actor: actor.send_interval(2.0, "tick"))
