@@ -46,11 +46,16 @@ def stop_together(
         return ()
     clock = cell_of(children[0][0]).context.clock
     begun = clock.now()
-    return [_await_end(cell_of(ref), shutdown, begun, clock.now()) for ref, shutdown in children]
+    return [_await_end(cell_of(ref), shutdown, begun, clock.now(), supervisor) for ref, shutdown in children]
 
 
-def _await_end(cell: Cell, shutdown: float | BrutalKill, begun: float, now: float) -> ExitReason:
-    if not isinstance(shutdown, BrutalKill) and not cell.join(shutdown - (now - begun)) and cell.kill():
+def _await_end(
+    cell: Cell, shutdown: float | BrutalKill, begun: float, now: float, supervisor: Ref
+) -> ExitReason:
+    if isinstance(shutdown, BrutalKill) or cell.join(shutdown - (now - begun)):
+        return cell.reason or KILLED
+    # A supervisor that was killed meanwhile kills nobody any more: its orphans end by themselves, as in OTP.
+    if cell_of(supervisor).reason is None and cell.kill():
         cell.context.would_not_stop(cell.ref, shutdown)
     # Its end may have begun in another thread in this very moment; the reason is there before anybody is told.
     return cell.reason or KILLED

@@ -21,7 +21,7 @@ from supervision.commands import Stop as StopChild
 from supervision.errors import InvalidSpec, StartError, SupervisionError
 from supervision.exit_reason import SHUTDOWN, ExitReason, Shutdown, crashed
 from supervision.messages import NOREPLY, Exit, Ignore, Stop
-from supervision.ref import Ref
+from supervision.ref import Ref, cell_of
 from supervision.requests import From
 from supervision.shutdown import stop_child, stop_together
 from supervision.starting import start_child as start_actor
@@ -214,6 +214,8 @@ class Supervisor(Actor):
         """Run *commands* in order, as the contract in ``decisions`` says; return how the supervisor ends, if so."""
         todo = list(reversed(commands))
         while todo:
+            if cell_of(self.ref).reason is not None:
+                return None  # killed in the middle of it: what is left of it is nobody's any more
             command = todo.pop()
             match command:
                 case Start():

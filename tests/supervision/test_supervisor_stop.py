@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from scripted import Gate, Journal, TrappingProbe, crash, do, joined, named, spec, sup_spec
+from scripted import Gate, Journal, Probe, TrappingProbe, boom, crash, do, joined, named, spec, sup_spec
 from supervisors import MANY, noted_child, supervisor
 
 from supervision import (
@@ -16,6 +17,8 @@ from supervision import (
     SHUTDOWN,
     Ref,
     Restart,
+    Strategy,
+    SupFlags,
     Tree,
     VirtualClock,
 )
@@ -163,3 +166,28 @@ def test_an_orphan_that_still_ends_gives_its_name_to_its_successor(tree: Tree) -
     held.set()
     joined(orphan)
     assert named(tree, "top/sup/a") == successor
+
+
+def test_a_supervisor_that_is_killed_in_the_middle_of_a_restart_does_nothing_more(tree: Tree) -> None:
+    """It waits for one child's end when it dies: it starts nobody again, in a tree where a successor may be at work."""
+    held, entered, starts = Gate(), Gate(), Journal()
+
+    def deaf(_: Any) -> None:
+        entered.set()
+        held.pass_through()
+
+    noted = spec("a", Probe, kwargs={"at_init": lambda actor: starts(actor.ref)})
+    slow = spec("b", TrappingProbe, kwargs={"at_terminate": deaf}, shutdown=math.inf)
+    flags = SupFlags(strategy=Strategy.ONE_FOR_ALL, intensity=5)
+    tree.start_child(sup_spec("sup", flags, noted, slow))
+    sup = named(tree, "sup")
+    thread = cell_of(sup).thread
+    assert thread is not None
+
+    named(tree, "sup/a").cast(boom)
+    entered.pass_through()
+    sup.exit(KILLED)
+    held.set()
+    thread.join()
+
+    assert len(starts.notes) == 1
