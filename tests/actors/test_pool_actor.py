@@ -71,6 +71,7 @@ class House:
 
     def end(self, worker: Ref, verdict: Verdict | None = Verdict.START_FAILED) -> None:
         """Let *worker* end, without a certificate if *verdict* is None; returns when the pool actor knows."""
+        self.settle()  # its init is done before the pool actor watches it; one that ends in between is heard of later
         key = worker.incarnation
         self.desk.gone(key, None if verdict is None else a_certificate(verdict, Phase.IDLE, key))
         worker.exit(crashed("its interpreter ended"), sender=worker)
