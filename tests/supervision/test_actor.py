@@ -159,6 +159,7 @@ def test_nothing_is_kept_of_a_call_that_was_answered(start: Starter) -> None:
     caller.join()
 
     assert cell_of(ref)._open == set()
+    assert ref.call(lambda *_: 4) == 4
     ref.cast(lambda actor: asked(actor._cell.in_hand))
     do(ref)
     assert asked.notes[1:] == [None]
