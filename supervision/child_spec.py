@@ -168,8 +168,9 @@ class ChildSpec:
 
     Args:
         id: Its name among its siblings; its full name is the supervisor's, a slash, and this.
-        start: What runs: an ``Actor`` class, or a plain ``pykka.ThreadingActor`` class, unchanged.
-        args: Given to the actor's ``init`` (a plain pykka class: to its constructor).
+        start: What runs: an ``Actor`` class, a plain ``pykka.ThreadingActor`` class, unchanged, or a function, in a thread
+            of its own (see ``task``): its return is the end ``normal``.
+        args: Given to the actor's ``init`` (a plain pykka class: to its constructor; a function: to it).
         kwargs: Likewise, by name.
         restart: When it is started again; a ``Restart`` or its name.
         significant: Whether its own end counts towards its supervisor's ``auto_shutdown``.
