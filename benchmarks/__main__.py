@@ -10,7 +10,7 @@ from collections.abc import Callable
 from benchmarks.report import Report, as_json, as_table
 
 #: NAME -> the module whose ``run(quick)`` measures it.
-NAMES = {"actors": "benchmarks.actors"}
+NAMES = {"actors": "benchmarks.actors", "supervisor": "benchmarks.supervisor"}
 
 
 def main() -> int:

@@ -5,17 +5,16 @@ Pinned, because a hand-over between two CPUs costs what the kernel makes of it (
 
 from __future__ import annotations
 
-import contextlib
-import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import pykka
 
 from benchmarks.report import Line, Report, compared
+from benchmarks.rounds import in_rounds, pinned
 from supervision import Actor, ChildSpec, Ref, Restart, Tree
 from supervision.requests import From
 
@@ -52,8 +51,6 @@ class PlainEcho(pykka.ThreadingActor):
 
 def run(quick: bool) -> Report:
     """Measure; about 10 s if *quick*, else about a minute."""
-    # A round is the best of many short turns, all sides in each: what else the machine does then disturbs few turns,
-    # and hardly ever all of one round.
     rounds, turns, calls, casts = (7, 40, 50, 600) if quick else (21, 80, 50, 600)
     plain = PlainEcho.start()
     with Tree("benchmark", [ChildSpec(id="echo", start=Echo)]) as tree:
@@ -70,13 +67,13 @@ def run(quick: bool) -> Report:
                 "cast": lambda: _rate(casts, ref.cast),
                 "tell": lambda: _rate(casts, plain.tell),
             }
-            with _pinned():
-                pinned = _rounds(rounds, turns, sides)
-            free = _rounds(rounds, turns // 4, sides)
+            with pinned():
+                one_cpu = in_rounds(rounds, turns, sides, RATES)
+            free = in_rounds(rounds, turns // 4, sides, RATES)
         finally:
             plain.stop()
             own.stop()
-    return Report([*_lines(pinned, ""), *_lines(free, "_free")])
+    return Report([*_lines(one_cpu, ""), *_lines(free, "_free")])
 
 
 def _lines(figures: dict[str, list[float]], suffix: str) -> Sequence[Line]:
@@ -89,21 +86,6 @@ def _lines(figures: dict[str, list[float]], suffix: str) -> Sequence[Line]:
         compared(f"pykka_ask_on_ours{suffix}", "us", us["ask_ours"], {"pykka_ask": us["ask"]}, goals[2]),
         compared(f"send_request{suffix}", "us", us["request"], {"pykka_ask": us["ask"]}),
     )
-
-
-def _rounds(rounds: int, turns: int, sides: dict[str, Callable[[], float]]) -> dict[str, list[float]]:
-    """Return each side's best turn of each round; which side begins changes with every turn."""
-    names = list(sides)
-    figures: dict[str, list[float]] = {name: [] for name in names}
-    for _ in range(rounds):
-        of_round: dict[str, list[float]] = {name: [] for name in names}
-        for turn in range(turns):
-            first = turn % len(names)
-            for name in names[first:] + names[:first]:
-                of_round[name].append(sides[name]())
-        for name in names:
-            figures[name].append((max if name in RATES else min)(of_round[name]))
-    return figures
 
 
 def _each(count: int, once: Callable[[], bool]) -> float:
@@ -161,25 +143,3 @@ def _pykka_ref(tree: Tree) -> Any:
     started: Ref | None = tree.start_child(ChildSpec(id="told", start=Telling, restart=Restart.TEMPORARY))
     assert started is not None
     return found[0]
-
-
-@contextlib.contextmanager
-def _pinned() -> Iterator[None]:
-    """Run on one CPU, where the platform can say so; threads that exist move, too."""
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    allowed = {int(thread.native_id): os.sched_getaffinity(thread.native_id) for thread in _threads()}
-    one = {min(os.sched_getaffinity(0))}
-    for number in allowed:
-        os.sched_setaffinity(number, one)
-    try:
-        yield
-    finally:
-        for number, before in allowed.items():
-            with contextlib.suppress(ProcessLookupError):
-                os.sched_setaffinity(number, before)
-
-
-def _threads() -> list[Any]:
-    return [thread for thread in threading.enumerate() if thread.native_id is not None]

@@ -1,0 +1,58 @@
+"""How figures are taken that can be compared: side by side in many short turns, and on one CPU where it says so."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Set
+
+__all__ = ["in_rounds", "pinned"]
+
+
+def in_rounds(
+    rounds: int, turns: int, sides: Mapping[str, Callable[[], float]], rates: Set[str] = frozenset()
+) -> dict[str, list[float]]:
+    """Return each side's best turn of each round; which side begins changes with every turn.
+
+    A round is the best of many short turns, all sides in each: what else the machine does then disturbs few turns, and
+    hardly ever all of one round.
+
+    Args:
+        rounds: How many figures each side gets.
+        turns: Of each round.
+        sides: What measures once.
+        rates: The sides whose best is the largest figure, and not the smallest.
+    """
+    names = list(sides)
+    figures: dict[str, list[float]] = {name: [] for name in names}
+    for _ in range(rounds):
+        of_round: dict[str, list[float]] = {name: [] for name in names}
+        for turn in range(turns):
+            first = turn % len(names)
+            for name in names[first:] + names[:first]:
+                of_round[name].append(sides[name]())
+        for name in names:
+            figures[name].append((max if name in rates else min)(of_round[name]))
+    return figures
+
+
+@contextlib.contextmanager
+def pinned() -> Iterator[None]:
+    """Run on one CPU, where the platform can say so; threads that exist move, too, and those made meanwhile come back."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    _move({min(before)})
+    try:
+        yield
+    finally:
+        _move(before)
+
+
+def _move(cpus: Set[int]) -> None:
+    for thread in threading.enumerate():
+        if thread.native_id is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.sched_setaffinity(thread.native_id, cpus)
