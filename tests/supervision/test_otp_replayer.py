@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -149,8 +150,10 @@ def test_one_scenario_can_be_chosen(replayed: Replay) -> None:
     assert len(lines) == 1
 
 
-def test_several_processes_find_the_same(replayed: Replay) -> None:
+def test_several_processes_find_the_same(replayed: Replay, monkeypatch: pytest.MonkeyPatch) -> None:
     """Verdicts come in the order of the file."""
+    # They import this by its name, as ``python -m`` does; at the end, so that an installed package stays the one tested.
+    monkeypatch.setattr(sys, "path", [*sys.path, str(Path(__file__).parents[2])])
     wrong = recorded("simple_admin")
     wrong["steps"][0]["ret"] = "ok"
 
