@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from scripted import spec
 
-from supervision import Tree, _pykka
+from supervision import Tree
+from supervision._pykka import thread as pykka_thread
 from supervision.errors import StartError
 
 #: What the programs below share: an actor that says when it ends, and a way to say it that needs no flush.
@@ -290,14 +291,14 @@ def test_a_ctrl_c_in_the_moment_of_the_first_thread_is_no_failed_start(
     monkeypatch: pytest.MonkeyPatch, no_leaks: None
 ) -> None:
     """It comes out as what it is, and what had begun to run is ended; in a child's start it is that child's failure."""
-    start_thread = _pykka._start
+    start_thread = pykka_thread.start_thread
 
     def interrupted(actor: Any, cell: Any) -> None:
         start_thread(actor, cell)
         if cell.ref.name == struck:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(_pykka, "_start", interrupted)
+    monkeypatch.setattr(pykka_thread, "start_thread", interrupted)
     struck = "t"
     own = Tree("t", [spec("a")])
     with pytest.raises(KeyboardInterrupt):
