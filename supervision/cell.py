@@ -13,19 +13,18 @@ from collections.abc import Callable
 from threading import get_ident
 from typing import Any, Protocol, final
 
-import attrs
-
 from supervision.clock import Clock, open_gate
 from supervision.context import TreeContext
 from supervision.errors import CallSelf, CallTimeout, NoProcess, SenderKilled
 from supervision.events import ActorStopped
 from supervision.exit_reason import KILLED, NOPROC, ExitReason
+from supervision.links import ExitSignal, Surroundings
 from supervision.messages import Down, MonitorRef, Response
 from supervision.pending import Pending
 from supervision.ref import Ref
 from supervision.requests import Call, Cast, Question, Request, StopRequest, SystemCall, Wake
 
-__all__ = ["Cell", "ExitSignal", "Inbox", "Surroundings"]
+__all__ = ["Cell", "Inbox"]
 
 _monitor_ids = itertools.count(1)
 
@@ -35,27 +34,6 @@ class Inbox(Protocol):
 
     def put(self, item: Any) -> None: ...
     def close(self, refuse: Callable[[Question], object]) -> None: ...
-
-
-@final
-class ExitSignal:
-    """An exit signal that has arrived and was not looked at yet."""
-
-    __slots__ = ("reason", "sender")
-
-    def __init__(self, sender: Ref, reason: ExitReason) -> None:
-        self.sender = sender
-        self.reason = reason
-
-
-@final
-@attrs.frozen
-class Surroundings:
-    """Who is tied to an actor."""
-
-    links: tuple[Ref, ...]
-    monitors: tuple[Ref, ...]  #: whose ends it is to be told of
-    monitored_by: tuple[Ref, ...]
 
 
 @final

@@ -13,10 +13,10 @@ import attrs
 
 from supervision import system
 from supervision._pykka import AskedFrom, Envelope, Inbox, is_proxy_message, is_stop
-from supervision.cell import Cell, ExitSignal
+from supervision.cell import Cell
 from supervision.errors import StartError
 from supervision.exit_reason import KILLED, NORMAL, ExitReason, crashed
-from supervision.links import Effect, effect_of_exit
+from supervision.links import Effect, ExitSignal, effect_of_exit
 from supervision.messages import (
     TIMEOUT,
     Continue,

@@ -1,4 +1,4 @@
-"""What an exit signal does to the actor that receives it: one pure rule.
+"""What ties actors to each other, and what an exit signal does to the one that receives it: one pure rule.
 
 How signals travel is in ``cell``; a kill is no signal to decide about, it ends the cell at once.
 """
@@ -8,9 +8,33 @@ from __future__ import annotations
 import enum
 from typing import final
 
-from supervision.exit_reason import ExitReason, Normal
+import attrs
 
-__all__ = ["Effect", "effect_of_exit"]
+from supervision.exit_reason import ExitReason, Normal
+from supervision.ref import Ref
+
+__all__ = ["Effect", "ExitSignal", "Surroundings", "effect_of_exit"]
+
+
+@final
+class ExitSignal:
+    """An exit signal that has arrived and was not looked at yet."""
+
+    __slots__ = ("reason", "sender")
+
+    def __init__(self, sender: Ref, reason: ExitReason) -> None:
+        self.sender = sender
+        self.reason = reason
+
+
+@final
+@attrs.frozen
+class Surroundings:
+    """Who is tied to an actor."""
+
+    links: tuple[Ref, ...]
+    monitors: tuple[Ref, ...]  #: whose ends it is to be told of
+    monitored_by: tuple[Ref, ...]
 
 
 @final
