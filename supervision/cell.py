@@ -90,9 +90,10 @@ class Cell:
     def started(self, info: object = None) -> bool:
         """Answer the starter: the actor runs. Returns whether this was the answer; the first decides, or an end."""
         with self._lock:
-            answer, self._answer = self._answer, None
-            if answer is None:
+            answer = self._answer
+            if answer is None or self.closing:
                 return False
+            self._answer = None
             self._has_started = True
             self.info = info
         answer(self.ref)

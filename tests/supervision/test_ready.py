@@ -212,9 +212,10 @@ def stops(reason: Any) -> Callable[[Ref], object]:
 def test_an_end_before_ready_is_a_failed_start(
     tree: Tree, events: Journal, end: Any, reason: Any, terminates: bool
 ) -> None:
-    """With its exit reason; for its supervisor it never ran, so that there is neither an exit nor an event."""
-    journal = Journal()
+    """With its exit reason, also if ``terminate`` says "ready"; for its supervisor it never ran: no exit, and no event."""
+    journal, said = Journal(), Journal()
     starting = Starting(tree, journal)
+    do(starting.ref, lambda actor: setattr(actor, "at_terminate", lambda actor: said(actor.ready())))
 
     end(starting.ref)
 
@@ -222,6 +223,7 @@ def test_an_end_before_ready_is_a_failed_start(
     assert why == reason or (reason is None and isinstance(why.error, Boom))
     assert starting.ref.join(timeout=0) == why
     assert [note[:2] for note in journal.notes] == [("terminate", "a")] * terminates
+    assert said.notes == [False] * terminates
     assert events.of(ActorStarted) + events.of(ActorStopped) + events.of(ActorUnstopped) == []
 
 
