@@ -6,6 +6,7 @@ import json
 import math
 import subprocess
 import sys
+import types
 from typing import Any
 
 import pytest
@@ -110,3 +111,33 @@ def test_help_says_what_there_is() -> None:
 
     assert ran.returncode == 0
     assert all(word in ran.stdout for word in [*OWED, "--quick", "--once", "--json"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "effort"), [([], "FULL"), (["--quick"], "QUICK"), (["--once"], "ONCE")], ids=str
+)
+@pytest.mark.parametrize(("ratio", "code"), [(0.5, 0), (0.6, 1)], ids=["holds", "fails"])
+def test_the_exit_code_says_whether_every_goal_holds(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], effort: str, ratio: float, code: int
+) -> None:
+    """0 if so, 1 if one does not; what is named is run once, with the effort that was asked for."""
+    from benchmarks.__main__ import NAMES, main
+    from benchmarks.report import Report, compared
+    from benchmarks.rounds import Effort
+
+    asked: list[Effort] = []
+
+    def measured(effort: Effort) -> Report:
+        asked.append(effort)
+        lines = [
+            compared("informs", "us", [9.0], {"b": [1.0]}),
+            compared("good", "us", [1.0], {"b": [2.0]}, ">= 0.5"),
+        ]
+        return Report([*lines, compared("line", "us", [ratio], {"b": [1.0]}, "<= 0.5")])
+
+    monkeypatch.setitem(NAMES, "scripted", "scripted_benchmark")
+    monkeypatch.setitem(sys.modules, "scripted_benchmark", types.SimpleNamespace(run=measured))
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "scripted", *arguments])
+
+    assert main() == code
+    assert asked == [Effort[effort]]
