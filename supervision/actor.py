@@ -174,7 +174,7 @@ class Actor(ThreadActor):
         Returns:
             Whether the monitor stood (OTP's option ``info``); False if its ``Down`` was sent.
         """
-        return self._cell.stop_watching(monitor, flush=flush)
+        return self._cell.ties.stop_watching(monitor, flush=flush)
 
     @final
     def link(self, ref: Ref) -> None:

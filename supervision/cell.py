@@ -6,7 +6,6 @@ Any thread may call any method here; none blocks except ``call``, ``stop`` and `
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -18,18 +17,17 @@ from supervision.context import TreeContext
 from supervision.errors import CallSelf, CallTimeout, NoProcess, SenderKilled, StartError
 from supervision.events import ActorStopped
 from supervision.exit_reason import KILLED, NOPROC, ExitReason
-from supervision.links import ExitSignal, Surroundings
-from supervision.messages import Down, Ignore, MonitorRef, Response
+from supervision.links import ExitSignal
+from supervision.messages import Down, Ignore, Response
 from supervision.pending import Pending
 from supervision.ref import Ref
 from supervision.requests import Call, Cast, Question, Request, StopRequest, SystemCall, Wake
+from supervision.ties import Ties
 
 __all__ = ["Cell", "Inbox", "Outcome"]
 
 #: What becomes of a start: the actor runs, there is nothing to run, or it failed.
 Outcome = Ref | Ignore | StartError
-
-_monitor_ids = itertools.count(1)
 
 
 class Inbox(Protocol):
@@ -70,14 +68,11 @@ class Cell:
         self.info: object = None
         #: Whether its start is answered by ``ready``; of an actor, set when ``init`` is over.
         self.awaits_ready = False
+        self.ties = Ties(self)  #: its links and monitors
         self.inbox = inbox
         self._put = inbox.put
         self._killed = context.killed
         self._lock = threading.Lock()  #: guards what follows, and the write of ``reason``
-        self._monitors: dict[MonitorRef, Cell] = {}  #: who is to be told of this one's end
-        #: Whose ends this one is to be told of, until it has been; None once it wants to hear no more of it.
-        self._watching: dict[MonitorRef, Cell | None] = {}
-        self._links: dict[Ref, Cell] = {}
         self._open: set[Question] = set()  #: handed to a handler and not yet answered
         self._waiting: list[threading.Lock] = []  #: the gates of those who wait for the end
         self._down = False
@@ -163,7 +158,7 @@ class Cell:
         if sender is not None:
             raise SenderKilled(sender.name, self.ref.name)
 
-    # Signals, links, monitors
+    # Signals
 
     def signal(self, sender: Ref, reason: ExitReason) -> None:
         """Deliver an exit signal; the actor's thread looks at it before its next message."""
@@ -171,75 +166,10 @@ class Cell:
             self.signals.append(ExitSignal(sender, reason))
             self._put(Wake())
 
-    def monitor(self, watcher: Cell) -> MonitorRef:
-        """See ``Ref.monitor``."""
-        monitor = MonitorRef(next(_monitor_ids))
-        if watcher is self:
-            return monitor  # nobody is told of its own end
-        # Both entries or none, as for a link.
-        first, second = sorted((self, watcher), key=id)
-        with first._lock, second._lock:
-            gone = self.reason is not None
-            if watcher.reason is None:
-                watcher._watching[monitor] = self
-                if not gone:
-                    self._monitors[monitor] = watcher
-        if gone:
-            watcher.tell_down(Down(monitor, self.ref, NOPROC))
-        return monitor
-
-    def demonitor(self, monitor: MonitorRef) -> bool:
-        """See ``Ref.demonitor``."""
-        with self._lock:
-            watcher = self._monitors.pop(monitor, None)
-        if watcher is not None:
-            with watcher._lock:
-                watcher._watching.pop(monitor, None)
-        return watcher is not None
-
-    def stop_watching(self, monitor: MonitorRef, *, flush: bool) -> bool:
-        """See ``Actor.demonitor``; for the watcher's own thread."""
-        watched = self._watching.get(monitor)
-        if watched is None:
-            return False
-        found = watched.demonitor(monitor)
-        if flush and not found:
-            # Its Down lies in the mailbox, or is about to: it is dropped when it is met there.
-            with self._lock:
-                if monitor in self._watching:
-                    self._watching[monitor] = None
-        return found
-
     def tell_down(self, down: Down) -> None:
         """Put *down* into this watcher's mailbox, whoever's thread this is."""
         if not self.closing:
             self._put(down)
-
-    def hears(self, down: Down) -> bool:
-        """Note that *down* has been taken from the mailbox; return whether it is to be handled."""
-        with self._lock:
-            return self._watching.pop(down.monitor, self) is not None
-
-    def link(self, other: Cell) -> None:
-        """Tie two actors' fates: when one ends, the other gets an exit signal; at once, if one has ended."""
-        if other is self:
-            return
-        # Both or neither: an end between the two entries would leave one that nobody takes out. finish() holds
-        # one cell's lock at a time, so only the order among links matters.
-        first, second = sorted((self, other), key=id)
-        with first._lock, second._lock:
-            gone = [cell for cell in (self, other) if cell.reason is not None]
-            if not gone:
-                self._links[other.ref] = other
-                other._links[self.ref] = self
-        for one in gone:
-            (other if one is self else self).signal(one.ref, NOPROC)
-
-    def unlink(self, other: Cell) -> None:
-        """Undo ``link``, on both sides."""
-        for one, two in ((self, other), (other, self)):
-            with one._lock:
-                one._links.pop(two.ref, None)
 
     # The end
 
@@ -310,25 +240,18 @@ class Cell:
             # The name is free once the reason is there, and before anybody hears of the end: a supervisor that
             # finds the actor ended starts the next incarnation with it.
             self.context.registry.unregister(self.ref.name, self.ref)
-            monitors, links, watching = self._monitors, self._links, self._watching
-            self._monitors, self._links, self._watching = {}, {}, {}
+            cut = self.ties.cut()
             unanswered = {*self._open, *(() if self.in_hand is None else (self.in_hand,))}
         for question in unanswered:
             self.refuse(question)
         self.inbox.close(self.refuse)
         # The supervisor before the monitors: who hears Down and asks it for a new child with the id of the old
         # one must find the exit dealt with.
-        for linked in links.values():
-            with linked._lock:
-                linked._links.pop(self.ref, None)
+        for linked in cut.links:
             if not (silent and linked.ref == self.parent):
                 linked.signal(self.ref, reason)
-        for monitor, watcher in monitors.items():
+        for monitor, watcher in cut.monitors:
             watcher.tell_down(Down(monitor, self.ref, reason))
-        for monitor, watched in watching.items():
-            if watched is not None:  # nobody is left to be told
-                with watched._lock:
-                    watched._monitors.pop(monitor, None)
         events = self.context.events
         try:
             if events.active and not silent:
@@ -347,15 +270,6 @@ class Cell:
         return True
 
     # For the actor's own thread
-
-    def surroundings(self) -> Surroundings:
-        """Return who is tied to this actor, at this moment."""
-        with self._lock:
-            return Surroundings(
-                links=tuple(self._links),
-                monitors=tuple(watched.ref for watched in self._watching.values() if watched is not None),
-                monitored_by=tuple(watcher.ref for watcher in self._monitors.values()),
-            )
 
     def opened(self, question: Question) -> bool:
         """Note that *question* may be answered later; it is refused if the actor ends before.

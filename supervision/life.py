@@ -171,7 +171,7 @@ class Life:
             return then
         if kind is StopRequest:
             return Stop(item.reason)
-        if kind is Down and not self._cell.hears(item):
+        if kind is Down and not self._cell.ties.hears(item):
             return then
         return self._guarded(self._actor.handle_info, item)
 

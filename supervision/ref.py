@@ -95,7 +95,7 @@ class Ref:
         Raises:
             NoProcess: *watcher* is not an actor of this process.
         """
-        return self._live().monitor(watcher._live())
+        return self._live().ties.monitor(watcher._live().ties)
 
     def demonitor(self, monitor: MonitorRef) -> bool:
         """End a monitor of this actor; from any thread. ``Actor.demonitor`` can flush its ``Down``, too.
@@ -103,7 +103,7 @@ class Ref:
         Returns:
             Whether it stood; if not, its ``Down`` was sent, and is still delivered if it was not yet.
         """
-        return self._cell is not None and self._cell.demonitor(monitor)
+        return self._cell is not None and self._cell.ties.demonitor(monitor)
 
     def link(self, other: Ref) -> None:
         """Tie two actors' fates: when one ends, the other gets an exit signal; with ``noproc`` if one has ended.
@@ -113,7 +113,7 @@ class Ref:
         Raises:
             NoProcess: One of the two is no actor of this process.
         """
-        self._live().link(other._live())
+        self._live().ties.link(other._live().ties)
 
     def unlink(self, other: Ref) -> None:
         """Undo ``link``, on both sides; what has ended already has told the other.
@@ -121,7 +121,7 @@ class Ref:
         Raises:
             NoProcess: One of the two is no actor of this process.
         """
-        self._live().unlink(other._live())
+        self._live().ties.unlink(other._live().ties)
 
     def exit(self, reason: ExitReason, *, sender: Ref | None = None) -> None:
         """Send an exit signal, as OTP's ``exit(Pid, Reason)``: ``KILLED`` cannot be trapped, ``NORMAL`` is ignored.

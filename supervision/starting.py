@@ -63,7 +63,7 @@ def start_child(spec: ChildSpec, context: TreeContext, name: str, parent: Ref | 
     if orphan is not None and (thread := cell_of(orphan).thread) is not None:
         context.abandoned(orphan, thread)  # named until it has ended, though its name is another's
     if parent is not None:
-        cell.link(cell_of(parent))
+        cell.ties.link(cell_of(parent).ties)
     try:
         _launch(spec, cell, inbox)
     except BaseException as error:
@@ -158,7 +158,7 @@ def _is_orphan(ref: Ref) -> bool:
 def _forget(cell: Cell) -> None:
     # Unlinked first: the parent learns of a failed start by the error, and gets no exit signal for it.
     if cell.parent is not None:
-        cell.unlink(cell_of(cell.parent))
+        cell.ties.unlink(cell_of(cell.parent).ties)
     cell.finish(crashed("start failed"), outside=True)
 
 

@@ -79,7 +79,7 @@ def _describe(actor: Actor, cell: Cell, suspended: bool, waiting: int) -> ActorS
         status = actor.format_status({"state": actor.system_get_state()})
     except BaseException as error:
         status = {"state": f"{type(actor).__name__}.format_status failed: {error!r}"}
-    surroundings = cell.surroundings()
+    surroundings = cell.ties.surroundings()
     return ActorStatus(
         ref=cell.ref,
         actor=type(actor).__qualname__,

@@ -108,7 +108,7 @@ class FunctionInbox:
             case Call():
                 self._fail(item, "calls")
             case Down():
-                self.cell.hears(item)
+                self.cell.ties.hears(item)
 
     def close(self, refuse: Callable[[Question], object]) -> None:
         """Have it told, if it was not, that it is over."""

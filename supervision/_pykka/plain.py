@@ -97,7 +97,7 @@ class _Supervised(pykka.ThreadingActor):
         if isinstance(item, Call):
             self._answer(item)
             return None
-        if isinstance(item, Down) and not self._cell.hears(item):
+        if isinstance(item, Down) and not self._cell.ties.hears(item):
             return None
         if isinstance(item, Envelope):
             message, reply_to = item.message, item.reply_to

@@ -529,7 +529,7 @@ def test_a_failed_start_tells_whoever_got_to_know_the_actor(tree: Tree, start: S
 
     def init(actor: Any) -> Any:
         actor.ref.monitor(watcher)
-        cell_of(actor.ref).link(cell_of(watcher))
+        cell_of(actor.ref).ties.link(cell_of(watcher).ties)
         return Stop(shutdown("no"))
 
     with pytest.raises(StartError):
@@ -755,12 +755,12 @@ def test_a_link_carries_an_end_both_ways(start: Starter) -> None:
     """Whichever ends, the other gets the signal; ``normal`` takes nobody along."""
     for ending in (0, 1):
         pair = [start(f"{ending}left"), start(f"{ending}right")]
-        cell_of(pair[0]).link(cell_of(pair[1]))
+        cell_of(pair[0]).ties.link(cell_of(pair[1]).ties)
         reason = crash(pair[ending])
         assert joined(pair[1 - ending]) == reason
 
     one, two = start("one"), start("two")
-    cell_of(one).link(cell_of(two))
+    cell_of(one).ties.link(cell_of(two).ties)
     one.cast(lambda _: Stop(NORMAL))
     joined(one)
     assert do(two, lambda _: "lives") == "lives"
@@ -769,9 +769,9 @@ def test_a_link_carries_an_end_both_ways(start: Starter) -> None:
 def test_unlinked_actors_end_alone(start: Starter) -> None:
     """Unlink undoes it on both sides; linking oneself is nothing."""
     one, two = start("one"), start("two")
-    cell_of(one).link(cell_of(two))
-    cell_of(two).unlink(cell_of(one))
-    cell_of(two).link(cell_of(two))
+    cell_of(one).ties.link(cell_of(two).ties)
+    cell_of(two).ties.unlink(cell_of(one).ties)
+    cell_of(two).ties.link(cell_of(two).ties)
 
     crash(one)
 
@@ -786,11 +786,11 @@ def test_a_link_with_a_dead_actor_is_noproc(start: Starter, dead_first: bool) ->
     crash(dead)
 
     one, two = (dead, living) if dead_first else (living, dead)
-    cell_of(one).link(cell_of(two))
+    cell_of(one).ties.link(cell_of(two).ties)
     do(living)
 
     assert journal.notes == [Exit(dead, NOPROC)]
-    assert dead not in cell_of(living)._links
+    assert dead not in cell_of(living).ties._links
 
 
 def test_a_supervisor_keeps_nothing_of_children_that_ended(tree: Tree, start: Starter) -> None:
@@ -799,9 +799,9 @@ def test_a_supervisor_keeps_nothing_of_children_that_ended(tree: Tree, start: St
         crash(start())
     which_children(tree.root)
 
-    assert list(cell_of(tree.root)._links) == []
+    assert list(cell_of(tree.root).ties._links) == []
     kept = start("kept")
-    assert list(cell_of(tree.root)._links) == [kept]
+    assert list(cell_of(tree.root).ties._links) == [kept]
 
 
 def test_a_monitor_gets_exactly_one_down(start: Starter) -> None:
@@ -1028,7 +1028,7 @@ def test_two_that_link_each_other_at_once_do_not_wait_for_each_other(start: Star
     taken = Journal()
 
     class Noting:
-        """A cell's lock that notes when it is taken."""
+        """The lock of an actor's ties that notes when it is taken."""
 
         def __init__(self, name: str, lock: Any) -> None:
             self.name, self.lock = name, lock
@@ -1040,13 +1040,13 @@ def test_two_that_link_each_other_at_once_do_not_wait_for_each_other(start: Star
         def __exit__(self, *_: object) -> None:
             self.lock.release()
 
-    a, b = cell_of(start("a")), cell_of(start("b"))
-    for cell in (a, b):
-        vars(cell)["_lock"] = Noting(cell.ref.name, cell._lock)
+    a, b = cell_of(start("a")).ties, cell_of(start("b")).ties
+    for name, ties in (("a", a), ("b", b)):
+        vars(ties)["_lock"] = Noting(name, ties._lock)
 
     a.link(b)
     b.link(a)
 
     first, second, third, fourth = taken.notes
-    assert {first, second} == {a.ref.name, b.ref.name}
+    assert {first, second} == {"a", "b"}
     assert (third, fourth) == (first, second)

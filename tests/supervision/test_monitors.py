@@ -106,7 +106,7 @@ def test_a_link_or_monitor_to_the_dead_is_noproc(start: Starter) -> None:
     journal.wait_for(2)
 
     assert journal.notes == [Exit(dead, NOPROC), Down(monitor, dead, NOPROC)]
-    assert cell_of(watcher)._watching == {}
+    assert cell_of(watcher).ties._watching == {}
 
 
 def test_nobody_is_told_of_its_own_end(start: Starter) -> None:
@@ -115,7 +115,7 @@ def test_nobody_is_told_of_its_own_end(start: Starter) -> None:
 
     do(ref, lambda actor: actor.monitor(actor.ref))
 
-    assert cell_of(ref)._monitors == {}
+    assert cell_of(ref).ties._monitors == {}
 
 
 def test_what_a_dead_watcher_watched_keeps_nothing_of_it(start: Starter) -> None:
@@ -126,9 +126,9 @@ def test_what_a_dead_watcher_watched_keeps_nothing_of_it(start: Starter) -> None
 
     crash(watcher)
 
-    assert list(cell_of(ref)._monitors) == [standing]
+    assert list(cell_of(ref).ties._monitors) == [standing]
     ref.monitor(watcher)
-    assert list(cell_of(ref)._monitors) == [standing], "a dead one cannot begin to watch"
+    assert list(cell_of(ref).ties._monitors) == [standing], "a dead one cannot begin to watch"
 
 
 def test_a_watcher_keeps_nothing_of_what_it_was_told(start: Starter) -> None:
@@ -148,8 +148,8 @@ def test_a_watcher_keeps_nothing_of_what_it_was_told(start: Starter) -> None:
     do(watcher)
 
     assert [down.ref for down in journal.of(Down)] == [ref]
-    assert cell_of(watcher)._watching == {}
-    assert cell_of(other)._monitors == {}
+    assert cell_of(watcher).ties._watching == {}
+    assert cell_of(other).ties._monitors == {}
 
 
 @pytest.mark.parametrize("flush", [True, False])

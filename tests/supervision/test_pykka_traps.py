@@ -600,8 +600,8 @@ def test_a_plain_actor_dies_of_another_link(tree: Tree) -> None:
     journal = Journal()
     ref = started(tree, Plain, journal)
     done, broken = started(tree, Probe, id="done"), started(tree, Probe, id="broken")
-    cell_of(ref).link(cell_of(done))
-    cell_of(ref).link(cell_of(broken))
+    cell_of(ref).ties.link(cell_of(done).ties)
+    cell_of(ref).ties.link(cell_of(broken).ties)
 
     done.stop(NORMAL)
     assert ref.call("lives") == "lives"

@@ -48,7 +48,17 @@ SERVICE = textwrap.dedent(
         def handle_info(self, message):
             return Stop(NORMAL)
 
-    if "ends" in sys.argv:
+    class Struck(Child):
+        def init(self, name):
+            super().init(name)
+            self.send_after(0.3, "strike")  # by then the main thread waits
+
+        def handle_info(self, message):
+            signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+    if "struck" in sys.argv:
+        tree = Tree("service", [ChildSpec(id="a", start=Struck, args=("a",), shutdown=3600.0)])
+    elif "ends" in sys.argv:
         specs = [ChildSpec(id="a", start=Done, args=("a",), restart=Restart.TRANSIENT, significant=True)]
         tree = Tree("service", specs, auto_shutdown=AutoShutdown.ANY_SIGNIFICANT)
     else:
@@ -101,6 +111,13 @@ def test_a_second_signal_leaves_the_rest_to_itself() -> None:
 
         told = lines(process, 2)
         assert "served killed True" in told
+        assert process.wait(timeout=30) == 0
+
+
+def test_a_signal_that_another_thread_gets_is_heard() -> None:
+    """The kernel chooses the thread: if the main one waits for a lock, nothing wakes it up for its handlers."""
+    with service("struck") as process:
+        assert lines(process, 4) == ["up a", "came SIGTERM", "down a shutdown", "served shutdown True"]
         assert process.wait(timeout=30) == 0
 
 

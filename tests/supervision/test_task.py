@@ -259,7 +259,7 @@ def test_functions_are_watched_and_watch(start: Starter) -> None:
     monitor = ref.monitor(watcher)
     other.monitor(ref)
     crash(other)
-    assert cell_of(ref)._watching == {}
+    assert cell_of(ref).ties._watching == {}
 
     ref.stop()
     do(watcher)
