@@ -14,7 +14,7 @@ from typing import Any, Final
 import pykka
 
 from benchmarks.report import Line, Report, compared
-from benchmarks.rounds import in_rounds, pinned
+from benchmarks.rounds import Effort, in_rounds, pinned
 from supervision import Actor, ChildSpec, Ref, Restart, Tree
 from supervision.requests import From
 
@@ -49,9 +49,13 @@ class PlainEcho(pykka.ThreadingActor):
         return message
 
 
-def run(quick: bool) -> Report:
-    """Measure; about 10 s if *quick*, else about a minute."""
-    rounds, turns, calls, casts = (7, 40, 50, 600) if quick else (21, 80, 50, 600)
+#: Rounds, turns of each, calls and casts of each turn. A call or cast more would not be more exact, a turn is.
+SCALE: Final = {Effort.FULL: (21, 80, 50, 600), Effort.QUICK: (7, 40, 50, 600), Effort.ONCE: (2, 4, 5, 20)}
+
+
+def run(effort: Effort) -> Report:
+    """Measure; about a minute, about 10 s if ``QUICK``."""
+    rounds, turns, calls, casts = SCALE[effort]
     plain = PlainEcho.start()
     with Tree("benchmark", [ChildSpec(id="echo", start=Echo)]) as tree:
         ref = tree.registry.whereis("benchmark/echo")

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Set
+from typing import final
 
-__all__ = ["in_rounds", "pinned"]
+__all__ = ["Effort", "in_rounds", "pinned"]
+
+
+@final
+class Effort(enum.Enum):
+    """How much is measured."""
+
+    FULL = "full"
+    QUICK = "quick"  #: within 40 s for each NAME; rougher figures
+    ONCE = "once"  #: everything once, as small as it goes: it shows that it runs, its figures mean nothing
 
 
 def in_rounds(

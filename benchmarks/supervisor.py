@@ -16,12 +16,13 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, final
 
+import attrs
 import pykka
 
 from benchmarks.report import Line, Report, compared
-from benchmarks.rounds import in_rounds, pinned
+from benchmarks.rounds import Effort, in_rounds, pinned
 from supervision import (
     Actor,
     ChildSpec,
@@ -52,6 +53,29 @@ BOOM: Final = "boom"
 #: In one turn.
 CRASHES: Final = 10
 RESTARTS: Final = 200
+
+
+@final
+@attrs.frozen
+class Scale:
+    """How much is measured."""
+
+    rounds: int
+    turns: int  #: of each round
+    trees: Sequence[int]  #: the sizes of the trees in which one child crashes; from 1
+    tables: Sequence[
+        int
+    ]  #: those of the tables in the core alone; from 1, and the last but one is the goal's
+    repeats: int  #: of starting and stopping
+    largest: int  #: how many children are started and stopped
+
+
+_TABLES: Final = (1, 100, 1_000, 10_000, 100_000)
+SCALES: Final = {
+    Effort.FULL: Scale(15, 30, (1, 100, 1_000), _TABLES, 5, 10_000),
+    Effort.QUICK: Scale(7, 8, (1, 100, 1_000), _TABLES, 3, 3_000),
+    Effort.ONCE: Scale(2, 1, (1, 10), (1, 100, 1_000), 1, 100),
+}
 
 
 class Child(Actor):
@@ -90,20 +114,19 @@ class Idle(Actor):
     """Does nothing."""
 
 
-def run(quick: bool) -> Report:
-    """Measure; about 20 s if *quick*, else about two minutes."""
-    rounds, turns = (7, 8) if quick else (15, 30)
-    largest = min(3_000 if quick else 10_000, _threads_to_spare())
+def run(effort: Effort) -> Report:
+    """Measure; about two minutes, about 20 s if ``QUICK``."""
+    scale = SCALES[effort]
     facts: dict[str, Any] = {}
-    lines = [*_restarts(rounds, turns, facts), _flat(rounds, turns, facts)]
-    lines += _linear(3 if quick else 5, largest, facts)
+    lines = [*_restarts(scale, facts), _flat(scale, facts)]
+    lines += _linear(scale.repeats, min(scale.largest, _threads_to_spare()), facts)
     return Report(lines, facts | OTP)
 
 
 # From a crash to the answer of the replacement
 
 
-def _restarts(rounds: int, turns: int, facts: dict[str, Any]) -> Sequence[Line]:
+def _restarts(scale: Scale, facts: dict[str, Any]) -> Sequence[Line]:
     log = logging.getLogger("pykka")
     disabled, log.disabled = (
         log.disabled,
@@ -113,7 +136,7 @@ def _restarts(rounds: int, turns: int, facts: dict[str, Any]) -> Sequence[Line]:
     ours: dict[int, queue.SimpleQueue[Ref]] = {}
     trees = []
     try:
-        for count in (1, 100, 1_000):
+        for count in scale.trees:
             ours[count] = queue.SimpleQueue()
             specs = [ChildSpec(id=str(n), start=Child, args=[ours[count]]) for n in range(count)]
             trees.append(Tree(f"of {count}", specs, intensity=OFTEN, period=1.0).start())
@@ -126,8 +149,8 @@ def _restarts(rounds: int, turns: int, facts: dict[str, Any]) -> Sequence[Line]:
         }
         sides["by_hand"] = lambda: _crash_by_hand(by_hand, here)
         with pinned():
-            one_cpu = in_rounds(rounds, turns, sides)
-        free = in_rounds(rounds, turns, sides)
+            one_cpu = in_rounds(scale.rounds, scale.turns, sides)
+        free = in_rounds(scale.rounds, scale.turns, sides)
         by_hand[0].stop()
     finally:
         for tree in trees:
@@ -174,8 +197,8 @@ def _crash_by_hand(alive: list[Any], here: queue.SimpleQueue[Any]) -> float:
 # The supervisor's own work
 
 
-def _flat(rounds: int, turns: int, facts: dict[str, Any]) -> Line:
-    supervisors = {count: _Scripted(count) for count in (1, 100, 1_000, 10_000, 100_000)}
+def _flat(scale: Scale, facts: dict[str, Any]) -> Line:
+    supervisors = {count: _Scripted(count) for count in scale.tables}
     sides: dict[str, Callable[[], float]] = {
         str(count): lambda sup=sup: sup.restarts(RESTARTS)  # type: ignore[misc]
         for count, sup in supervisors.items()
@@ -183,12 +206,14 @@ def _flat(rounds: int, turns: int, facts: dict[str, Any]) -> Line:
     gc.collect()
     gc.freeze()  # what a collection of 100,000 children's rows costs is not the supervisor's work
     try:
-        us = {side: [each * 1e6 for each in took] for side, took in in_rounds(rounds, turns, sides).items()}
+        figures = in_rounds(scale.rounds, scale.turns, sides)
     finally:
         gc.unfreeze()
+    us = {side: [each * 1e6 for each in took] for side, took in figures.items()}
     facts["own_work_us"] = {side: round(statistics.median(each), 2) for side, each in us.items()}
+    *_, large, largest = map(str, scale.tables)
     return compared(
-        "restart_flat", "us", us["10000"], {"at_1": us["1"], "at_100000": us["100000"]}, FLAT_GOAL
+        "restart_flat", "us", us[large], {"at_1": us["1"], f"at_{largest}": us[largest]}, FLAT_GOAL
     )
 
 

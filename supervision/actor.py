@@ -6,7 +6,7 @@ What its thread does is in ``life``, starting one under a supervisor in ``starti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, final
 
 from supervision._pykka import Inbox, ThreadActor, own_attributes
@@ -15,14 +15,14 @@ from supervision.clock import Clock
 from supervision.context import TreeContext
 from supervision.exit_reason import ExitReason
 from supervision.life import Life
-from supervision.messages import Continue, Ignore, MonitorRef, Started, Stop, Timeout
+from supervision.messages import AwaitReady, Continue, Ignore, MonitorRef, Started, Stop, Timeout
 from supervision.ref import Ref
 from supervision.requests import From
 from supervision.timers import SendAfter, SendInterval
 
 __all__ = ["Actor", "InitResult", "Next"]
 
-InitResult = Continue | Ignore | Started | Stop | Timeout | None
+InitResult = AwaitReady | Continue | Ignore | Started | Stop | Timeout | None
 #: What a handler may return: to wait for the next message, or what to do instead.
 Next = Continue | Stop | Timeout | None
 
@@ -47,8 +47,9 @@ class Actor(ThreadActor):
     def init(self, *args: Any, **kwargs: Any) -> InitResult:
         """Set up; the starter waits for it. Raising, or returning ``Stop``, makes the start fail.
 
-        ``IGNORE`` says that there is nothing to run; ``Started(info)`` gives the starter *info* besides. An ``init``
-        that outlasts its start timeout is abandoned: nothing else of the actor runs when it returns.
+        ``IGNORE`` says that there is nothing to run; ``Started(info)`` gives the starter *info* besides;
+        ``AwaitReady()`` has it wait on, until ``ready``. An ``init`` that outlasts its start timeout is abandoned:
+        nothing else of the actor runs when it returns.
         """
         return None
 
@@ -116,6 +117,25 @@ class Actor(ThreadActor):
         return self._cell.context.clock
 
     @final
+    def ready(self, info: Any = None) -> bool:
+        """Answer this actor's start, which waits for it after ``AwaitReady()``; OTP's ``proc_lib:init_ack``.
+
+        From any thread, any number of times: the first answers. From within ``init``, too: what is left of it then is
+        done while the starter goes on. Until it is answered the actor runs, and whoever looks its name up can call it;
+        its supervisor waits in the start and answers nobody, so it must not be called from here. An actor that ends
+        before is a start that failed with its exit reason; one that is not ready in its start timeout is stopped by
+        its ``shutdown``.
+
+        Args:
+            info: What the starter reads as ``ref.info``.
+
+        Returns:
+            Whether this answered the start: False if that was done before (by ``init``, where it returns no
+            ``AwaitReady``), or if it is too late.
+        """
+        return self._cell.started(info)
+
+    @final
     def send_after(self, delay: float, message: object, *, to: Ref | None = None) -> SendAfter:
         """Send *message* to the ``handle_info`` of *to*, by default of this actor, after *delay* seconds.
 
@@ -169,22 +189,20 @@ class Actor(ThreadActor):
     # The life
 
     @final
-    def attach(
-        self, cell: Cell, args: tuple[Any, ...], kwargs: Mapping[str, Any], answer: Callable[[Any], None]
-    ) -> None:
-        """Tie the actor to *cell* and start its thread; *answer* is given what became of ``init``."""
+    def attach(self, cell: Cell, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Tie the actor to *cell* and start its thread, which begins with ``init``."""
         self._cell = cell
-        self._begin = (args, kwargs, answer)
+        self._begin = (args, kwargs)
         self.start_thread(cell)
 
     @final
     def run_loop(self) -> None:
         """See ``ThreadActor``."""
-        args, kwargs, answer = self._begin
+        args, kwargs = self._begin
         del self._begin
         inbox = self.actor_inbox
         assert isinstance(inbox, Inbox)
-        Life(self, self._cell, inbox).run(args, kwargs, answer)
+        Life(self, self._cell, inbox).run(args, kwargs)
 
     def _after_init(self, result: Any) -> Any:
         """Return what *result* of ``init`` means to the loop; for the other kinds of actor of this package."""

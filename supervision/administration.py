@@ -130,11 +130,12 @@ def restart_one(state: SupState, id: str) -> Sequence[Command]:
 
 
 def spec_of(state: SupState, which: str | Ref, *, dead: bool = False) -> ChildSpec:
-    """Return the spec of a child, by its id or its handle; the template, for what is made from it.
+    """Return the spec of a child; the template, for what is made from it.
 
     Args:
         state: The supervisor's.
-        which: The child's id or its handle; of what is made from a template: the template's id, or the handle.
+        which: The child's id; of a dynamic supervisor also the handle. Of what is made from a template: the template's
+            id, or the handle.
         dead: Whether *which* is a handle of something that has ended: it may have been made from the template (OTP's).
 
     Raises:
@@ -142,7 +143,7 @@ def spec_of(state: SupState, which: str | Ref, *, dead: bool = False) -> ChildSp
     """
     template = state.template
     if isinstance(which, Ref):
-        child = state.children.by_ref(which)
+        child = state.children.by_ref(which) if state.is_dynamic() else None
         if child is not None:
             return template or child.spec
         if dead and template is not None:

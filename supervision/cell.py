@@ -15,16 +15,19 @@ from typing import Any, Protocol, final
 
 from supervision.clock import Clock, open_gate
 from supervision.context import TreeContext
-from supervision.errors import CallSelf, CallTimeout, NoProcess, SenderKilled
+from supervision.errors import CallSelf, CallTimeout, NoProcess, SenderKilled, StartError
 from supervision.events import ActorStopped
 from supervision.exit_reason import KILLED, NOPROC, ExitReason
 from supervision.links import ExitSignal, Surroundings
-from supervision.messages import Down, MonitorRef, Response
+from supervision.messages import Down, Ignore, MonitorRef, Response
 from supervision.pending import Pending
 from supervision.ref import Ref
 from supervision.requests import Call, Cast, Question, Request, StopRequest, SystemCall, Wake
 
-__all__ = ["Cell", "Inbox"]
+__all__ = ["Cell", "Inbox", "Outcome"]
+
+#: What becomes of a start: the actor runs, there is nothing to run, or it failed.
+Outcome = Ref | Ignore | StartError
 
 _monitor_ids = itertools.count(1)
 
@@ -40,7 +43,14 @@ class Inbox(Protocol):
 class Cell:
     """What a ``Ref`` points to."""
 
-    def __init__(self, context: TreeContext, name: str, parent: Ref | None, inbox: Inbox) -> None:
+    def __init__(
+        self,
+        context: TreeContext,
+        name: str,
+        parent: Ref | None,
+        inbox: Inbox,
+        answer: Callable[[Outcome], None],
+    ) -> None:
         self.context = context
         self.parent = parent
         self.ref = Ref(name, context.next_incarnation(), self)
@@ -56,9 +66,10 @@ class Cell:
         self.closing = False
         self.reason: ExitReason | None = None  #: set once, by whoever ends the cell first
         self.signals: deque[ExitSignal] = deque()  #: filled by any thread, taken by the actor's own
-        self.info: object = (
-            None  #: set once, before the starter is answered: what ``init`` gave with ``Started``
-        )
+        #: Set once, before the starter is answered: what came with ``Started`` or ``ready``.
+        self.info: object = None
+        #: Whether its start is answered by ``ready``; of an actor, set when ``init`` is over.
+        self.awaits_ready = False
         self.inbox = inbox
         self._put = inbox.put
         self._killed = context.killed
@@ -70,6 +81,29 @@ class Cell:
         self._open: set[Question] = set()  #: handed to a handler and not yet answered
         self._waiting: list[threading.Lock] = []  #: the gates of those who wait for the end
         self._down = False
+        self._has_started = False
+        #: Tells whoever starts it what became of that; None once that is decided, or nobody waits for it any more.
+        self._answer: Callable[[Outcome], None] | None = answer
+
+    # The start
+
+    def started(self, info: object = None) -> bool:
+        """Answer the starter: the actor runs. Returns whether this was the answer; the first decides, or an end."""
+        with self._lock:
+            answer = self._answer
+            if answer is None or self.closing:
+                return False
+            self._answer = None
+            self._has_started = True
+            self.info = info
+        answer(self.ref)
+        return True
+
+    def give_up_start(self) -> bool:
+        """Have the start count as failed; False if it has been answered, or is about to be."""
+        with self._lock:
+            answer, self._answer = self._answer, None
+        return answer is not None
 
     # Messages
 
@@ -247,14 +281,16 @@ class Cell:
         """
         return self.finish(KILLED, outside=True)
 
-    def finish(self, reason: ExitReason, *, silent: bool = False, outside: bool = False) -> bool:
+    def finish(self, reason: ExitReason, *, outside: bool = False, outcome: Ignore | None = None) -> bool:
         """End the cell: refuse what comes, fail who waits, tell who watches; the first to call it decides.
+
+        Before the start was answered this answers it, as a start that failed: the parent is told by that and not by a
+        signal, and an actor that never started makes no event of its end.
 
         Args:
             reason: What everybody is told.
-            silent: A start that failed: the parent is told by the start's own answer and not by a signal, and
-                an actor that never started makes no event of its end.
             outside: The actor's own thread has not come to its end: the tree names it until it has.
+            outcome: What the starter is told instead of a failure.
 
         Returns:
             Whether this call ended it.
@@ -264,6 +300,8 @@ class Cell:
                 return False
             self.closing = True
             self.reason = reason
+            silent = not self._has_started
+            answer, self._answer = self._answer, None
             if outside and self.thread is not None:
                 self.context.abandoned(self.ref, self.thread)
                 if self.thread.is_alive():
@@ -304,6 +342,8 @@ class Cell:
                 waiting, self._waiting = self._waiting, []
             for gate in waiting:
                 open_gate(gate)
+            if answer is not None:
+                answer(outcome or StartError(self.ref.name, reason))
         return True
 
     # For the actor's own thread

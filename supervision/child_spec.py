@@ -179,7 +179,7 @@ class ChildSpec:
             killed. 0 asks and does not wait, ``math.inf`` waits for ever, ``BRUTAL_KILL`` does not ask;
             OTP's
             names "infinity" and "brutal_kill" are taken too. Default: 5 s for workers, ``math.inf`` for supervisors (OTP's).
-        start_timeout: Seconds for ``init`` to return; then the start fails. OTP has no such limit for children;
+        start_timeout: Seconds for ``init`` to return, or for ``ready`` after ``AwaitReady``; then the start fails. OTP has no such limit for children;
             here no wait is without one. Default: 30 s for workers, ``math.inf`` for supervisors, whose children
             have their own.
         backoff: How long its restarts wait; by default they do not, as in OTP.

@@ -41,7 +41,7 @@ class Event:
 @final
 @attrs.frozen(kw_only=True)
 class ActorStarted(Event):
-    """An actor answered its start: ``init`` returned."""
+    """An actor answered its start: ``init`` returned, or it said that it is ready."""
 
     level: ClassVar[str] = "DEBUG"
     actor: str

@@ -14,11 +14,12 @@ import attrs
 from supervision import system
 from supervision._pykka import AskedFrom, Envelope, Inbox, is_proxy_message, is_stop
 from supervision.cell import Cell
-from supervision.errors import StartError
 from supervision.exit_reason import KILLED, NORMAL, ExitReason, crashed
 from supervision.links import Effect, ExitSignal, effect_of_exit
 from supervision.messages import (
+    IGNORE,
     TIMEOUT,
+    AwaitReady,
     Continue,
     Down,
     Exit,
@@ -91,21 +92,24 @@ class Life:
         self._clock = cell.context.clock
         self._suspended = False
 
-    def run(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], answer: Callable[[Any], None]) -> None:
-        """Live it from ``init`` to the end of the cell; *answer* is given what became of ``init``."""
+    def run(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Live it from ``init`` to the end of the cell."""
         actor, cell = self._actor, self._cell
         try:
             result = _checked_init(actor._after_init(actor.init(*args, **kwargs)), actor.init)
         except BaseException as error:
             result = Stop(crashed(error))
-        if isinstance(result, Stop | Ignore):
-            cell.finish(result.reason if isinstance(result, Stop) else NORMAL, silent=True)
-            answer(StartError(cell.ref.name, result.reason) if isinstance(result, Stop) else result)
+        if isinstance(result, Stop):
+            cell.finish(result.reason)
             return
-        then = result
-        if isinstance(result, Started):
-            cell.info, then = result.info, result.then
-        answer(cell.ref)
+        if isinstance(result, Ignore):
+            cell.finish(NORMAL, outcome=IGNORE)
+            return
+        then = result.then if isinstance(result, Started | AwaitReady) else result
+        if isinstance(result, AwaitReady):
+            cell.awaits_ready = True
+        else:
+            cell.started(result.info if isinstance(result, Started) else None)
         farewell = None
         try:
             end = self._live(then)
@@ -365,11 +369,11 @@ class Life:
 def _checked_init(result: Any, init: Callable[..., Any]) -> Any:
     if result is None or isinstance(result, Continue | Ignore | Stop | Timeout):
         return result
-    if isinstance(result, Started) and isinstance(result.then, Continue | Timeout | None):
+    if isinstance(result, Started | AwaitReady) and isinstance(result.then, Continue | Timeout | None):
         return result
     raise TypeError(
         f"{init.__qualname__} returned {result!r}; expected None, Continue(term), Timeout(seconds), Started(info), "
-        "IGNORE or Stop(reason)"
+        "AwaitReady(), IGNORE or Stop(reason)"
     )
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "IGNORE",
     "NOREPLY",
     "TIMEOUT",
+    "AwaitReady",
     "Continue",
     "Down",
     "Exit",
@@ -118,6 +119,18 @@ class Started:
     """
 
     info: Any
+    then: Continue | Timeout | None = None
+
+
+@final
+@attrs.frozen
+class AwaitReady:
+    """Returned by ``init`` to have the start answered later, by ``Actor.ready``; OTP's ``proc_lib:init_ack`` after init.
+
+    The actor runs from here on, and whoever starts it goes on waiting: at most its start timeout, counted from the
+    start. *then* is what ``init`` would have returned otherwise.
+    """
+
     then: Continue | Timeout | None = None
 
 

@@ -1,4 +1,4 @@
-"""How a child comes to life: its cell, its name, its thread, and the handshake in which ``init`` answers.
+"""How a child comes to life: its cell, its name, its thread, and the handshake in which ``init``, or ``ready``, answers.
 
 When children are started, and what a failure means, is in ``decisions``.
 """
@@ -6,12 +6,13 @@ When children are started, and what a failure means, is in ``decisions``.
 from __future__ import annotations
 
 import inspect
+import math
 import threading
 from typing import Any, Final, final
 
 from supervision import _pykka, task
 from supervision.actor import Actor
-from supervision.cell import Cell
+from supervision.cell import Cell, Outcome
 from supervision.child_spec import ChildSpec
 from supervision.clock import Clock, open_gate
 from supervision.context import TreeContext
@@ -20,6 +21,7 @@ from supervision.events import ActorStarted
 from supervision.exit_reason import crashed
 from supervision.messages import IGNORE, Ignore
 from supervision.ref import Ref, cell_of
+from supervision.shutdown import stop_child
 
 __all__ = ["start_child"]
 
@@ -30,7 +32,10 @@ _INIT_HINT: Final = (
 
 
 def start_child(spec: ChildSpec, context: TreeContext, name: str, parent: Ref | None) -> Ref | Ignore:
-    """Start what *spec* describes, linked to *parent*, and wait for its ``init``. Blocks the calling thread.
+    """Start what *spec* describes, linked to *parent*, and wait for its answer. Blocks the calling thread.
+
+    The answer is its ``init``'s return, or its ``ready``. As in OTP's ``proc_lib:start_link``, the starter hears of
+    nothing else meanwhile.
 
     Args:
         spec: Whose ``start_timeout`` bounds the wait.
@@ -42,11 +47,13 @@ def start_child(spec: ChildSpec, context: TreeContext, name: str, parent: Ref | 
         Its handle, or ``IGNORE`` when its ``init`` said so.
 
     Raises:
-        StartError: ``init`` raised, stopped or did not return in time, the name is taken, or *start* is no
-            actor class. Nothing of it is left, save a thread that hangs in ``init``, which is named in the tree.
+        StartError: ``init`` raised, stopped or did not return in time; it ended before it was ready, or was not
+            ready in time, and was stopped by its ``shutdown``; the name is taken, or *start* is no actor class.
+            Nothing of it is left, save a thread that hangs, which is named in the tree.
     """
     inbox = task.FunctionInbox() if task.is_function(spec.start) else _pykka.Inbox()
-    cell = Cell(context, name, parent, inbox)
+    answer = _Answer()
+    cell = Cell(context, name, parent, inbox, answer.give)
     if isinstance(inbox, task.FunctionInbox):
         inbox.cell = cell
     try:
@@ -57,9 +64,8 @@ def start_child(spec: ChildSpec, context: TreeContext, name: str, parent: Ref | 
         context.abandoned(orphan, thread)  # named until it has ended, though its name is another's
     if parent is not None:
         cell.link(cell_of(parent))
-    answer = _Answer()
     try:
-        _launch(spec, cell, inbox, answer)
+        _launch(spec, cell, inbox)
     except BaseException as error:
         _forget(cell)
         if parent is None and not isinstance(error, Exception):
@@ -67,6 +73,10 @@ def start_child(spec: ChildSpec, context: TreeContext, name: str, parent: Ref | 
         raise StartError(name, crashed(error)) from error
     try:
         outcome = answer.wait(context.clock, spec.start_timeout)
+        if outcome is None:
+            if cell.give_up_start():
+                raise _too_late(spec, cell)
+            outcome = answer.wait(context.clock, math.inf)  # the answer is on its way
     except (
         BaseException
     ):  # Ctrl-C while a tree starts in the main thread: what runs of it must hear of the end
@@ -79,24 +89,33 @@ def start_child(spec: ChildSpec, context: TreeContext, name: str, parent: Ref | 
     _forget(cell)
     if isinstance(outcome, Ignore):
         return IGNORE
-    if outcome is None:
-        context.would_not_stop(cell.ref, spec.start_timeout)
-        raise StartError(name, f"init did not return within {spec.start_timeout:g} s")
+    assert outcome is not None
     raise outcome
 
 
-def _launch(spec: ChildSpec, cell: Cell, inbox: _pykka.Inbox | task.FunctionInbox, answer: _Answer) -> None:
+def _too_late(spec: ChildSpec, cell: Cell) -> StartError:
+    """End what was not ready in time; one whose ``init`` does not even return cannot be asked to."""
+    limit = f"within {spec.start_timeout:g} s"
+    if cell.awaits_ready:
+        stop_child(cell.ref, spec.shutdown, cell.parent or cell.ref)
+        return StartError(cell.ref.name, f"it was not ready {limit}")
+    _forget(cell)
+    cell.context.would_not_stop(cell.ref, spec.start_timeout)
+    return StartError(cell.ref.name, f"init did not return {limit}")
+
+
+def _launch(spec: ChildSpec, cell: Cell, inbox: _pykka.Inbox | task.FunctionInbox) -> None:
     start = spec.start
     if isinstance(inbox, task.FunctionInbox):
-        task.launch(start, spec.args, spec.kwargs, cell, answer.give)
+        task.launch(start, spec.args, spec.kwargs, cell)
     elif _pykka.is_plain_actor(start):
         plain: Any = start
-        _pykka.supervised(plain, inbox)(*spec.args, **spec.kwargs).attach(cell, answer.of_hook(cell))
+        _pykka.supervised(plain, inbox)(*spec.args, **spec.kwargs).attach(cell)
     elif isinstance(start, type) and issubclass(start, Actor):
         actor = _made(start)
         actor.actor_inbox = inbox
         actor.actor_ref.actor_inbox = inbox  # pykka's reference keeps its own pointer to the mailbox
-        actor.attach(cell, spec.args, spec.kwargs, answer.give)
+        actor.attach(cell, spec.args, spec.kwargs)
     else:
         raise TypeError(
             f"start {start!r}: expected an Actor class, a pykka.ThreadingActor class or a function"
@@ -140,7 +159,7 @@ def _forget(cell: Cell) -> None:
     # Unlinked first: the parent learns of a failed start by the error, and gets no exit signal for it.
     if cell.parent is not None:
         cell.unlink(cell_of(cell.parent))
-    cell.finish(crashed("start failed"), silent=True, outside=True)
+    cell.finish(crashed("start failed"), outside=True)
 
 
 @final
@@ -150,18 +169,12 @@ class _Answer:
     def __init__(self) -> None:
         self._gate = threading.Lock()
         self._gate.acquire()
-        self._outcome: Ref | Ignore | StartError | None = None
+        self._outcome: Outcome | None = None
 
-    def give(self, outcome: Ref | Ignore | StartError) -> None:
+    def give(self, outcome: Outcome) -> None:
         self._outcome = outcome
         open_gate(self._gate)
 
-    def of_hook(self, cell: Cell) -> Any:
-        """Return the function that a plain actor calls with what ``on_start`` raised, or None."""
-        return lambda error: self.give(
-            cell.ref if error is None else StartError(cell.ref.name, crashed(error))
-        )
-
-    def wait(self, clock: Clock, timeout: float) -> Ref | Ignore | StartError | None:
+    def wait(self, clock: Clock, timeout: float) -> Outcome | None:
         clock.acquire(self._gate, timeout)
         return self._outcome  # also when it came in the very moment in which the time ran out

@@ -15,7 +15,7 @@ from supervision.actor import Actor
 from supervision.clock import Timer
 from supervision.events import StateChanged
 from supervision.exit_reason import ExitReason
-from supervision.messages import NOREPLY, Continue, Ignore, Started, Stop, Timeout
+from supervision.messages import NOREPLY, AwaitReady, Continue, Ignore, Started, Stop, Timeout
 from supervision.requests import From
 from supervision.state_actions import Actions, Answer, Happened, Illegal, Source
 from supervision.state_engine import CancelTimer, Effect, Ended, Moved, Refused, StartTimer, StateEngine
@@ -69,9 +69,10 @@ class StateMachine(Actor, Generic[S, E]):
     # Callbacks
 
     def init(self, *args: Any, **kwargs: Any) -> Any:
-        """Set up; returns None, actions, ``IGNORE``, ``Stop(reason)``, or ``Started(info)``.
+        """Set up; returns None, actions, ``IGNORE``, ``Stop(reason)``, ``Started(info)`` or ``AwaitReady()``.
 
-        The initial state is entered, and the actions are carried out, after the starter was answered.
+        The initial state is entered, and the actions are carried out, after the starter was answered; after
+        ``AwaitReady()`` before that, by ``ready``.
         """
         return None
 
@@ -149,11 +150,12 @@ class StateMachine(Actor, Generic[S, E]):
     def _after_init(self, result: Any) -> Any:
         if isinstance(result, Ignore | Stop):
             return result
-        if isinstance(result, Started) and result.then is None:
+        if isinstance(result, Started | AwaitReady) and result.then is None:
             return attrs.evolve(result, then=Continue(_Begin(None)))
-        if isinstance(result, Continue | Timeout | Started):
+        if isinstance(result, Continue | Timeout | Started | AwaitReady):
             raise TypeError(
-                f"init of a StateMachine returned {result!r}; expected None, actions, IGNORE, Stop or Started(info)"
+                f"init of a StateMachine returned {result!r}; expected None, actions, IGNORE, Stop, Started(info) or "
+                "AwaitReady()"
             )
         return Continue(_Begin(result))
 

@@ -339,10 +339,16 @@ def count_children(supervisor: Ref, *, timeout: float = 5.0) -> ChildCounts:
 
 
 def get_childspec(supervisor: Ref, which: str | Ref, *, timeout: float = 5.0) -> ChildSpec:
-    """Return the spec of a child, by its id or its handle; the template, if it was made from one.
+    """Return the spec of a child; of a ``simple_one_for_one``, the template.
+
+    Args:
+        supervisor: Whose child it is.
+        which: Its id; for a dynamic supervisor also its handle. For a ``simple_one_for_one`` the template's id, or the
+            handle of a child or of anything that has ended.
+        timeout: Seconds to wait.
 
     Raises:
-        NoSuchChild: It is none of this supervisor's.
+        NoSuchChild: It is none of this supervisor's, or a handle was given to one whose children have lasting ids.
         NoProcess, CallTimeout, ActorExited: As ``Ref.call``.
     """
     spec: ChildSpec = supervisor.call(_GetChildSpec(which), timeout=timeout)

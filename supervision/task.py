@@ -1,17 +1,19 @@
 """Plain functions as children: ``ChildSpec(start=function, args=...)`` runs it in a thread of its own, supervised.
 
-It has started when its thread has. To return is to end with ``normal``, to raise to end with ``crashed(exception)``. It
-takes no messages; what it is told is to stop, and it looks for that with ``stopping``.
+It has started when its thread has, or, with ``awaits_ready``, when it says so. To return is to end with ``normal``, to
+raise to end with ``crashed(exception)``. It takes no messages; what it is told is to stop, and it looks for that with
+``stopping``.
 """
 
 from __future__ import annotations
 
+import functools
 import inspect
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import Any, Final, final
+from typing import Any, Final, TypeVar, final
 
 from supervision.cell import Cell
 from supervision.clock import open_gate
@@ -22,7 +24,34 @@ from supervision.messages import Down
 from supervision.ref import Ref
 from supervision.requests import Call, GetStatus, Question, StopRequest, SystemCall, Wake
 
-__all__ = ["FunctionInbox", "is_function", "launch", "self_ref", "stopping"]
+__all__ = ["FunctionInbox", "awaits_ready", "is_function", "launch", "ready", "self_ref", "stopping"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def awaits_ready(function: F) -> F:
+    """Have *function*, as a child, count as started only when it calls ``ready``; a decorator.
+
+    Whoever starts it waits, at most its start timeout. To return or to raise before is a start that failed; one that
+    is not ready in time is told to stop, and has its shutdown time for it. It is an actor's ``AwaitReady``.
+    """
+    vars(function)[_AWAITS] = True
+    return function
+
+
+def ready(info: object = None) -> bool:
+    """Answer the start of the function that runs in this thread; see ``Actor.ready``.
+
+    Args:
+        info: What the starter reads as ``ref.info``.
+
+    Returns:
+        Whether this answered it: False the second time, too late, or if *function* does not await it.
+
+    Raises:
+        LookupError: The calling thread is not that of a function under supervision.
+    """
+    return _current.get().cell.started(info)
 
 
 def stopping(timeout: float = 0.0) -> bool:
@@ -123,6 +152,8 @@ class FunctionInbox:
         call.fail(TakesNoMessages(self.cell.ref.name, "a function", wanted))
 
 
+#: The attribute of a function that ``awaits_ready``.
+_AWAITS: Final = "__awaits_ready__"
 #: The function that runs in this thread; a thread that it starts is not it.
 _current: Final[ContextVar[FunctionInbox]] = ContextVar("supervision.task")
 
@@ -132,9 +163,8 @@ def launch(
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
     cell: Cell,
-    answer: Callable[[Any], None],
 ) -> None:
-    """Run *function* in a thread of its own; *answer* is given the handle when it runs.
+    """Run *function* in a thread of its own.
 
     Raises:
         TypeError: It is a coroutine function, or does not take these arguments.
@@ -147,11 +177,13 @@ def launch(
     _check_arguments(function, args, kwargs)
     inbox = cell.inbox
     assert isinstance(inbox, FunctionInbox)
+    waits = cell.awaits_ready = _does_await(function)
 
     def run() -> None:
         cell.thread_began()
         _current.set(inbox)
-        answer(cell.ref)
+        if not waits:
+            cell.started()
         try:
             function(*args, **kwargs)
             reason = inbox.told or NORMAL
@@ -162,6 +194,12 @@ def launch(
 
     cell.thread = threading.Thread(target=run, name=cell.ref.name, daemon=True)
     cell.thread.start()
+
+
+def _does_await(function: Any) -> bool:
+    while isinstance(function, functools.partial):
+        function = function.func
+    return bool(getattr(function, _AWAITS, False))
 
 
 def _check_arguments(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pykka
@@ -42,22 +41,19 @@ class _Supervised(pykka.ThreadingActor):
 
     use_daemon_thread = True
     _cell: Cell
-    _started: Callable[[BaseException | None], None]
 
-    def attach(self, cell: Cell, started: Callable[[BaseException | None], None]) -> None:
-        """Tie the actor to *cell* before its thread starts; *started* is told how ``on_start`` went (trap 4)."""
+    def attach(self, cell: Cell) -> None:
+        """Tie the actor to *cell* before its thread starts; its starter is told how ``on_start`` went (trap 4)."""
         self._cell = cell
-        self._started = started
         start_thread(self, cell)
 
     def _actor_loop(self) -> None:
         try:
             self.on_start()
         except BaseException as error:
-            self._finish(crashed(error), silent=True)
-            self._started(error)
+            self._finish(crashed(error))
             return
-        self._started(None)
+        self._cell.started()
         try:
             reason = self._live()
         except BaseException as error:
@@ -164,6 +160,6 @@ class _Supervised(pykka.ThreadingActor):
             return crashed(second)
         return crashed(error)
 
-    def _finish(self, reason: ExitReason, *, silent: bool = False) -> None:
+    def _finish(self, reason: ExitReason) -> None:
         self.actor_stopped.set()
-        self._cell.finish(reason, silent=silent)
+        self._cell.finish(reason)

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["ThreadActor", "own_attributes", "start_thread"]
 
 #: What pykka's constructor and this package put into every actor.
-_NOT_ITS_OWN: Final = frozenset(
-    {*vars(pykka.ThreadingActor()), "_begin", "_cell", "_machine", "_started", "trap_exit"}
-)
+_NOT_ITS_OWN: Final = frozenset({*vars(pykka.ThreadingActor()), "_begin", "_cell", "_machine", "trap_exit"})
 
 
 class ThreadActor(pykka.ThreadingActor):

@@ -12,7 +12,7 @@ from typing import Any
 
 import pykka
 import pytest
-from scripted import Boom, Gate, Journal, Probe, TrappingProbe, boom, crash, do, joined, spec
+from scripted import Boom, Gate, Journal, Probe, TrappingProbe, boom, crash, do, in_thread, joined, spec
 
 from supervision import (
     IGNORE,
@@ -54,20 +54,6 @@ def start(tree: Tree) -> Starter:
         return ref
 
     return started
-
-
-def in_thread(function: Callable[[], Any], journal: Journal) -> threading.Thread:
-    """Run *function* in a thread of its own and note what it returned or raised."""
-
-    def run() -> None:
-        try:
-            journal(function())
-        except BaseException as error:
-            journal(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread
 
 
 # Messages

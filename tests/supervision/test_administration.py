@@ -282,13 +282,14 @@ def test_a_static_child_is_not_stopped_by_its_handle() -> None:
 # What is known
 
 
-def test_a_spec_is_given_by_id_and_by_handle() -> None:
-    """As it was given, also when the child does not run."""
+def test_a_spec_is_given_by_id() -> None:
+    """As it was given, also when the child does not run; by a handle, of a live child or a dead one, never (OTP's)."""
     bench = one_for_one(a={"shutdown": 0.5}, b={})
     ref = bench.ref("a")
 
     assert administration.spec_of(bench.state, "a") == ChildSpec(id="a", start=Actor, shutdown=0.5)
-    assert administration.spec_of(bench.state, ref).id == "a"
+    with pytest.raises(NoSuchChild, match=r"<a#\d+>.* has: a, b"):
+        administration.spec_of(bench.state, ref)
     bench.run(administration.stop_one(bench.state, "a"))
     assert administration.spec_of(bench.state, "a").id == "a"
     for dead in (False, True):

@@ -145,6 +145,9 @@ def test_extra_arguments_stand_before_each_childs_own(tree: Tree) -> None:
     assert [row.restarts for row in which_children(sup)] == [1]
     assert journal.of(str) == ["begun", "begun"]
     assert get_childspec(sup, "a").args[0] is journal
+    assert get_childspec(sup, named(tree, "dyn/a")) == get_childspec(sup, "a"), (
+        "its children come and go: a handle will do"
+    )
 
 
 def test_intensity_and_period_are_its_own(tree: Tree, clock: VirtualClock) -> None:

@@ -32,6 +32,7 @@ __all__ = [
     "boom",
     "crash",
     "do",
+    "in_thread",
     "joined",
     "named",
     "spec",
@@ -167,6 +168,20 @@ def crash(ref: Ref) -> ExitReason:
     """Make the actor crash and wait until it is down."""
     ref.cast(boom)
     return joined(ref)
+
+
+def in_thread(function: Callable[[], Any], journal: Journal) -> threading.Thread:
+    """Run *function* in a thread of its own and note what it returned or raised."""
+
+    def run() -> None:
+        try:
+            journal(function())
+        except BaseException as error:
+            journal(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
 
 
 def joined(ref: Ref) -> ExitReason:
