@@ -31,7 +31,7 @@ class Verdict(enum.Enum):
     CRASH_SIGNAL = "crash signal"  #: a signal that a fault of its own raises: SIGSEGV, SIGABRT, ...
     KILLED_FROM_OUTSIDE = "killed from outside"  #: a signal that somebody sends, and it was not us
     KILLED_BY_US = "killed by us"
-    STOPPED = "stopped"  #: in good order, because we asked
+    STOPPED = "stopped"  #: in good order, because we asked; before its handshake also by our signal
     OUT_OF_MEMORY = "out of memory"  #: it reached its memory limit
     DEADLINE = "deadline"  #: killed by us because a call overran
     START_FAILED = "start failed"  #: it ended itself before its handshake
@@ -96,18 +96,18 @@ def verdict_of(status: ExitStatus, *, phase: Phase, cause: Cause | None, out_of_
         return Verdict.OUT_OF_MEMORY
     if cause is not None and cause.verdict is Verdict.STOPPED and status.code == 0:
         return Verdict.STOPPED
+    # What it is if our signal was its end. One that was only asked to end has had none yet: then somebody else was
+    # faster. One that is starting cannot be asked, so its stop is a signal.
+    ours = None if cause is None else cause.verdict
+    if ours is Verdict.STOPPED and phase is not Phase.STARTING:
+        ours = None
     if status.signal in _SENT:
-        # Only asked to end, not signalled yet: then somebody else was faster.
-        return (
-            Verdict.KILLED_FROM_OUTSIDE
-            if cause is None or cause.verdict is Verdict.STOPPED
-            else cause.verdict
-        )
+        return ours or Verdict.KILLED_FROM_OUTSIDE
     if status.signal is not None:
         return Verdict.CRASH_SIGNAL
     if status.code is None:
         # Unknown to the kernel's records, but we did kill it: then that is the best account there is.
-        return Verdict.UNKNOWN if cause is None or cause.verdict is Verdict.STOPPED else cause.verdict
+        return ours or Verdict.UNKNOWN
     # It exited before our signal reached it, if we sent one.
     return Verdict.START_FAILED if phase is Phase.STARTING else Verdict.EXITED
 

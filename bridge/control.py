@@ -30,9 +30,9 @@ class ControlChannel:
         self._pings: dict[int, threading.Event] = {}
         self._ping_ids = itertools.count(1)
 
-    def ask_to_stop(self, timeout: float) -> None:
-        """Ask for the end after the running call. Waits at most *timeout* seconds for the message to leave."""
-        self._hub.run_there(lambda: self._say(Kind.STOP, 0), timeout)
+    def ask_to_stop(self) -> None:
+        """Ask for the end after the running call. On the hub's thread."""
+        self._say(Kind.STOP, 0)
 
     def ping(self, timeout: float) -> float:
         """Return the seconds of a round trip to the child's side thread, which answers while a call runs. Blocks.

@@ -134,6 +134,9 @@ class Interpreter:
     def stop(self, why: str, timeout: float) -> Certificate | None:
         """Ask it to end after the running call; then send SIGTERM, then SIGKILL, all within *timeout*. Blocks.
 
+        One that has not shaken hands yet cannot be asked, and nobody's call is in it: it is killed at once, and that
+        is its stop.
+
         Args:
             why: For the certificate.
             timeout: Seconds for all of it. 0 asks and does not wait; math.inf waits for ever and does not kill.
@@ -142,7 +145,8 @@ class Interpreter:
             How it ended; None if it has not.
         """
         self._inquest.charge(why, Verdict.STOPPED)
-        self._control.ask_to_stop(timeout * _ASK)
+        # There, since the handshake is that thread's: it is either complete, or will never be.
+        self._hub.run_there(self._ask_to_stop, timeout * _ASK)
         if timeout <= 0 or self._inquest.wait(timeout * _ASK):
             return self._inquest.certificate
         if self._inquest.charge(f"{why}; it did not end when asked", Verdict.KILLED_BY_US):
@@ -204,6 +208,14 @@ class Interpreter:
         return self._control.ping(timeout)
 
     # On the hub's thread.
+
+    def _ask_to_stop(self) -> None:
+        if self._ready:
+            self._control.ask_to_stop()
+        else:
+            # First: a hello that has come already must not make it ready, and its kill a death, any more.
+            self._unwatch_sockets()
+            self._group.signal(signal.SIGKILL)
 
     def io_failed(self, error: Exception) -> None:
         """One of its handlers raised: it cannot be served any more, and is killed."""

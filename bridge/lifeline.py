@@ -63,7 +63,7 @@ class Lifeline:
         """
         fcntl.fcntl(self.read_fd, fcntl.F_SETOWN, -group)
         fcntl.fcntl(self.read_fd, _F_SETSIG, signal.SIGKILL)
-        fcntl.fcntl(self.read_fd, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
+        fcntl.fcntl(self.read_fd, fcntl.F_SETFL, os.O_ASYNC)
         self._close_read()
 
     def close(self) -> None:

@@ -158,12 +158,11 @@ class SessionRun:
         aimed: list[int] = []
 
         def strike(progress: Progress) -> None:
-            if progress.note == path and not aimed:
-                try:
-                    os.kill(progress.pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    return  # something else was faster; the next worker is struck
-                aimed.append(progress.pid)
+            try:
+                os.kill(progress.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                return  # something else was faster; the next worker is struck
+            aimed.append(progress.pid)
 
         try:
             self._session.call(

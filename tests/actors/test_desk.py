@@ -104,6 +104,15 @@ def test_a_lease_that_was_given_back_holds_nothing() -> None:
     assert desk.status().requests == 2
 
 
+def test_a_call_whose_end_nobody_told_was_cancelled() -> None:
+    """An exception from outside of the call struck its caller, who had a worker, or waited for one: it broke off."""
+    desk, _ = open_desk(1)
+    held, waits = take(desk), queue(desk)
+    desk.give_back(waits)
+    desk.give_back(held)
+    assert (desk.status().requests, desk.status().cancelled) == (2, 2)
+
+
 @pytest.mark.parametrize("outcome", list(Outcome), ids=lambda outcome: outcome.value)
 def test_a_call_is_counted_under_its_outcome(outcome: Outcome) -> None:
     """And under no other."""
@@ -204,6 +213,27 @@ def test_a_pool_that_gave_up_goes_on_saying_so() -> None:
     desk.give_back(held)
     desk.open(clock)
     take(desk)
+
+
+@pytest.mark.parametrize("ask", [take, lambda desk: desk.wait_ready(10)], ids=["a worker", "all workers"])
+def test_each_who_is_refused_gets_an_error_of_their_own(ask: Callable[[Desk], object]) -> None:
+    """Raised in several threads, one object would show to each of them the tracebacks and contexts of the others."""
+    desk, clock = open_desk()
+    error = PoolGaveUp("pool", [a_certificate()])
+
+    def give_up(gate: threading.Lock, _: float) -> bool:
+        desk.gave_up(error)
+        return gate.acquire(blocking=False)
+
+    clock.wait = give_up
+    raised = []
+    for _ in range(2):  # the first one waits, the second one asks too late
+        with pytest.raises(PoolGaveUp) as caught:
+            ask(desk)
+        raised.append(caught.value)
+    assert len({id(each) for each in (error, *raised)}) == 3
+    assert error.__traceback__ is None
+    assert {(str(each), each.certificates) for each in raised} == {(str(error), error.certificates)}
 
 
 def test_starts_that_are_held_back_refuse_only_while_no_worker_is_up() -> None:

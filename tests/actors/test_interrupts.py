@@ -15,7 +15,7 @@ from strikes import Strike, Struck, unstruck
 
 from actors import Pool, PoolError
 from actors.desk import Desk
-from actors.errors import CallExpired, PoolCannotStart, PoolGaveUp
+from actors.errors import CallExpired, PoolCannotStart, PoolGaveUp, SessionLost
 from actors.lease import Lease
 from bridge.errors import WorkerDied
 
@@ -237,6 +237,35 @@ def test_another_end_before_the_struck_one_is_finished_counts_both() -> None:
         if not strike.struck:
             break
     assert number > 10
+
+
+def test_a_session_whose_first_call_was_struck_does_not_wait_for_a_worker_that_is_gone() -> None:
+    """However far it was bound: when that worker is gone, it is lost, or free for any other; it is not kept waiting."""
+    lost = 0
+    for number in itertools.count(1):
+        desk = a_desk()
+        desk.open(ScriptedClock())
+        desk.expect(1, "w")
+        desk.ready(1, FakeInterpreter(1).real)
+        lease, strike = Lease("s"), Strike(number)
+        try:
+            with strike.on():
+                desk.checkout(lease, 10)
+        except Struck:
+            pass
+        desk.give_back(lease)
+        desk.gone(1, a_certificate())
+        desk.expect(2, "w")
+        desk.ready(2, FakeInterpreter(2).real)
+        try:
+            desk.checkout(Lease("s"), 10)
+        except SessionLost:
+            lost += 1
+        except Parked:
+            pytest.fail(f"it waits for ever: {strike.struck}")
+        if not strike.struck:
+            break
+    assert 0 < lost < number
 
 
 #: What the pool's actors tell the desk, and what callers ask besides calls.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -16,6 +17,7 @@ from processes import alive_after
 from bridge.certificate import Phase, Verdict
 from bridge.channel import Progress
 from bridge.errors import CallDeadline, LaunchFailed, WorkerDied
+from bridge.events import InterpreterDied
 from supervision.clock import MonotonicClock
 
 
@@ -203,6 +205,40 @@ def test_a_stop_of_zero_seconds_asks_and_does_not_wait(life: Life) -> None:
     assert life.interpreter.stop("enough", 0) is None
 
     assert life.death().verdict is Verdict.STOPPED
+
+
+@pytest.mark.parametrize("timeout", [math.inf, 0])
+def test_a_stop_of_one_that_is_starting_kills_at_once(house: House, tmp_path: Path, timeout: float) -> None:
+    """It does not hear yet, so it is not asked nor waited for; and its end is a stop, not a death."""
+    (tmp_path / "sitecustomize.py").write_text("import signal\nwhile True: signal.pause()")
+    life = house.launch(env={"PYTHONPATH": str(tmp_path)}, start_timeout=math.inf)
+
+    life.interpreter.stop("enough", timeout)
+
+    certificate = life.death()
+    assert (certificate.verdict, certificate.phase) == (Verdict.STOPPED, Phase.STARTING)
+    assert (certificate.signal, certificate.sent_by_us) == ("SIGKILL", "enough")
+
+
+def test_a_stop_in_the_moment_of_the_handshake_is_a_stop(house: House, tmp_path: Path) -> None:
+    """Its hellos are here, but nobody has read them: then it is starting, and nothing makes it ready any more."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    (tmp_path / "sitecustomize.py").write_text(f"open({str(gate)!r}).read()")
+    life = house.launch(env={"PYTHONPATH": str(tmp_path)})
+
+    def stop_when_greeted() -> None:
+        gate.write_text("go on")
+        for socket in (life.interpreter.channel.socket, life.interpreter._control.socket):
+            assert socket.poll(int(PATIENCE * 1000))
+        life.interpreter.stop("enough", 0)
+
+    # On the hub's thread, which reads nothing meanwhile.
+    assert house.hub.run_there(stop_when_greeted, PATIENCE)
+
+    end = life.told.get(timeout=PATIENCE)
+    assert isinstance(end, InterpreterDied)
+    assert (end.certificate.verdict, end.certificate.phase) == (Verdict.STOPPED, Phase.STARTING)
 
 
 def test_a_python_that_ends_at_once(house: House, tmp_path: Path) -> None:

@@ -42,14 +42,20 @@ def marked(variable: str, value: str, program: str = "") -> dict[int, int]:
 
 
 def alive_after(pidfds: Iterable[int], seconds: float) -> int:
-    """Wait until all these processes have ended, at most *seconds*; return how many have not."""
+    """Wait until all these processes have ended, at most *seconds*; return how many have not.
+
+    Raises:
+        ValueError: One of *pidfds* is not open: nothing can be said of its process.
+    """
     waiting = set(pidfds)
     poll = select.poll()
     for pidfd in waiting:
         poll.register(pidfd, select.POLLIN)
     deadline = os.times().elapsed + seconds
     while waiting and (left := deadline - os.times().elapsed) > 0:
-        for pidfd, _ in poll.poll(left * 1000):
+        for pidfd, events in poll.poll(left * 1000):
+            if events & select.POLLNVAL:
+                raise ValueError(f"descriptor {pidfd} is closed: expected the open pidfd of a process")
             poll.unregister(pidfd)
             waiting.discard(pidfd)
     return len(waiting)

@@ -16,8 +16,8 @@ from service_kill import state_of
 from actors.demo import poison, table
 from actors.demo.outcome import SessionOutcome
 from actors.demo.plan import SessionPlan
-from actors.demo.session_run import ATTEMPTS, SessionRun
-from actors.errors import CallExpired
+from actors.demo.session_run import ATTEMPTS, MOVES, SessionRun
+from actors.errors import CallExpired, SessionLost
 from actors.pool import Pool
 from actors.session import Session
 from bridge.channel import Progress
@@ -59,10 +59,14 @@ def run(pool: Pool, tmp_path: Path) -> Run:
     for name in FILES:
         (tmp_path / name).write_text("x = 1\n")
 
-    def run(meddle: Callable[..., Any], strikes: frozenset[str] = frozenset()) -> SessionOutcome:
+    def run(
+        meddle: Callable[..., Any],
+        strikes: frozenset[str] = frozenset(),
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> SessionOutcome:
         session = Meddled(pool.session("s"), meddle)
         plan = SessionPlan("s", ".", FILES, strikes=strikes)
-        return SessionRun(cast("Session", session), plan, str(tmp_path)).run()
+        return SessionRun(cast("Session", session), plan, str(tmp_path), stopping=stopping).run()
 
     return run
 
@@ -183,7 +187,8 @@ def test_a_file_is_not_to_blame_for_kills_from_outside(run: Run) -> None:
 
     assert found.given_up == ()
     assert found.acknowledged == set(FILES)
-    assert found.moves == ATTEMPTS + 1
+    # Each time the one file before it is done again, and once: what a lost worker had is not the next one's, too.
+    assert (found.moves, found.replays) == (ATTEMPTS + 1, ATTEMPTS + 1)
     assert found.kills == ()  # none was planned
 
 
@@ -209,6 +214,51 @@ def test_a_planned_kill_is_counted_once(run: Run) -> None:
     assert [(kill.path, kill.signal) for kill in found.kills] == [("m1.py", "SIGKILL")]
     assert (found.strikes, found.moves, found.replays) == (1, 1, 1)
     assert found.acknowledged == set(FILES)
+
+
+def test_a_strike_in_a_run_that_is_interrupted_was_one_that_was_planned(run: Run) -> None:
+    """Its file is not come to again. It counts as come to, or there would be more kills than strikes."""
+    struck: list[str] = []
+
+    def meddle(function: Callable[..., Any], args: tuple[Any, ...], _how: Any) -> Callable[..., Any]:
+        if function is table.held:
+            struck.append(args[2])
+        return function
+
+    found = run(meddle, frozenset({"m1.py", "m2.py"}), stopping=lambda: bool(struck))
+
+    assert struck == [kill.path for kill in found.kills] == ["m1.py"]
+    assert found.acknowledged == {"m0.py"}
+    assert (found.strikes, found.lost) == (1, ())
+
+
+class Doomed:
+    """A session whose every worker is gone before it answers."""
+
+    id = "s"
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.moves = 0
+
+    def call(self, function: Callable[..., Any], /, *args: object, **how: Any) -> Any:
+        self.calls += 1
+        assert self.calls < 10 * MOVES, "this has no end"
+        raise SessionLost(self.id, None)
+
+    def rebind(self) -> None:
+        self.moves += 1
+
+
+def test_a_session_is_not_moved_without_end(tmp_path: Path) -> None:
+    """Where somebody kills faster than anything can be done, the one who runs is told."""
+    session = Doomed()
+    run = SessionRun(cast("Session", session), SessionPlan("s", ".", FILES), str(tmp_path))
+
+    with pytest.raises(SessionLost):
+        run.run()
+
+    assert (session.moves, session.calls) == (MOVES, MOVES + 1)
 
 
 def test_a_death_that_was_not_aimed_at_is_no_kill_of_ours(run: Run) -> None:

@@ -98,6 +98,45 @@ def test_each_difference_is_named(outcome: Outcome, change: Callable[[Table], Ta
     assert any(line.startswith(said) for line in found), found
 
 
+def otherwise(found: Table, **changes: Any) -> Table:
+    """Return the table with other values in the report on m1.py."""
+    return found._replace(reports={**found.reports, "m1.py": found.reports["m1.py"]._replace(**changes)})
+
+
+def with_function(found: Table, **changes: Any) -> Table:
+    """Return the table with other values in the one function of m1.py."""
+    (function,) = found.reports["m1.py"].functions
+    return otherwise(found, functions=(function._replace(**changes),))
+
+
+@pytest.mark.parametrize(
+    ("change", "figure"),
+    [
+        (lambda found: found._replace(totals=found.totals._replace(lines=7)), "totals"),
+        (lambda found: otherwise(found, imports=frozenset({"os"})), "imports"),
+        (lambda found: with_function(found, length=7), "longest"),
+        (lambda found: with_function(found, complexity=7), "most_complex"),
+        (lambda found: otherwise(found, used=frozenset({"f1"})), "packages"),
+        (lambda found: without(found, "bad.py"), "errors"),
+    ],
+)
+def test_each_figure_of_the_census_that_is_wrong_is_named(
+    outcome: Outcome, change: Callable[[Table], Table], figure: str
+) -> None:
+    """Besides the file: so it is seen which of the figures that were told cannot be trusted."""
+    found = differences(altered(outcome, table=change(outcome.sessions[0].table)))
+
+    assert f"{figure} differ" in found
+
+
+def test_a_file_that_was_counted_and_has_an_error_is_a_difference(outcome: Outcome) -> None:
+    """A table that says both of one file; alone the census shows it, where the error is one too many."""
+    found = outcome.sessions[0].table
+    errors = {**found.errors, "m1.py": FileError("m1.py", "it does not parse")}
+
+    assert differences(altered(outcome, table=found._replace(errors=errors))) == ("errors differ",)
+
+
 def test_a_file_that_was_given_up_is_a_difference(outcome: Outcome) -> None:
     """It is not tried here, where it would kill us, and nobody knows what is in it."""
     given_up = (FileError("m9.py", "given up after 3 attempts"),)
