@@ -25,7 +25,18 @@ from supervision.errors import (
 from supervision.ref import Ref
 from supervision.sup_state import SupState
 
-__all__ = ["ChildCounts", "add", "add_dynamic", "count", "delete", "restart_one", "spec_of", "stop_one"]
+__all__ = [
+    "ChildCounts",
+    "ChildInfo",
+    "add",
+    "add_dynamic",
+    "count",
+    "delete",
+    "restart_one",
+    "rows",
+    "spec_of",
+    "stop_one",
+]
 
 
 @final
@@ -37,6 +48,18 @@ class ChildCounts:
     active: int  #: children that run; one that died a moment ago and was not yet heard of does not
     supervisors: int
     workers: int
+
+
+@final
+@attrs.frozen
+class ChildInfo:
+    """One row of ``which_children``."""
+
+    id: str
+    ref: Ref | None  #: None when it does not run
+    type: ChildType
+    restarting: bool
+    restarts: int  #: successful ones, since its supervisor started
 
 
 def add(state: SupState, spec: ChildSpec) -> Sequence[Command]:
@@ -165,6 +188,13 @@ def count(state: SupState, is_alive: Callable[[Ref], bool]) -> ChildCounts:
         active=sum(row.ref is not None and is_alive(row.ref) for row in rows),
         supervisors=supervisors,
         workers=len(rows) - supervisors,
+    )
+
+
+def rows(state: SupState) -> Sequence[ChildInfo]:
+    """Return what is known of each child, in start order."""
+    return tuple(
+        ChildInfo(row.spec.id, row.ref, row.spec.type, row.restarting, row.restarts) for row in state.children
     )
 
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, final
 
-import attrs
-
 from supervision import system
 from supervision._pykka import AskedFrom, Envelope, Inbox, is_proxy_message, is_stop
 from supervision.cell import Cell
@@ -31,6 +29,7 @@ from supervision.messages import (
     Timeout,
 )
 from supervision.requests import Call, Cast, Question, Request, Resume, StopRequest, Suspend, SystemCall, Wake
+from supervision.then import NO_REPLIES, Die, Due, End, Farewell, Then, Until, checked, checked_init
 
 if TYPE_CHECKING:
     from supervision.actor import Actor
@@ -38,47 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["Life"]
 
 _WAKE: Final = Wake()
-
-
-@final
-@attrs.frozen
-class _Die:
-    """The end of an actor without ``terminate``."""
-
-    reason: ExitReason
-
-
-@final
-@attrs.frozen
-class _Farewell:
-    """The end of an actor whose last caller is answered after ``terminate``."""
-
-    reason: ExitReason
-    question: Question
-    reply: Any
-
-
-@final
-@attrs.frozen
-class _Until:
-    """A ``Timeout`` that has begun."""
-
-    seconds: float
-    deadline: float
-
-
-@final
-class _Due:
-    """Put into the mailbox when a ``Timeout`` has passed; one that a message was ahead of means nothing."""
-
-    __slots__ = ()
-
-
-_End = Stop | _Die | _Farewell
-#: What follows a message: an end, or how to wait for the next.
-_Then = _End | Continue | Timeout | _Until | None
-#: What ``handle_call`` returns that is no reply.
-_NO_REPLIES: Final = frozenset({Stop, NoReply, Reply, Continue, Timeout})
 
 
 @final
@@ -96,7 +54,7 @@ class Life:
         """Live it from ``init`` to the end of the cell."""
         actor, cell = self._actor, self._cell
         try:
-            result = _checked_init(actor._after_init(actor.init(*args, **kwargs)), actor.init)
+            result = checked_init(actor._after_init(actor.init(*args, **kwargs)), actor.init)
         except BaseException as error:
             result = Stop(crashed(error))
         if isinstance(result, Stop):
@@ -114,8 +72,8 @@ class Life:
         try:
             end = self._live(then)
             reason = end.reason
-            farewell = end if isinstance(end, _Farewell) else None
-            if not isinstance(end, _Die):
+            farewell = end if isinstance(end, Farewell) else None
+            if not isinstance(end, Die):
                 reason = self._terminate(reason)
         except BaseException as error:
             # Only what is not a handler's can come here; an actor whose thread ended must be down all the same.
@@ -124,7 +82,7 @@ class Life:
             farewell.question.reply(farewell.reply)
         cell.finish(reason)
 
-    def _live(self, then: Any) -> _End:
+    def _live(self, then: Any) -> End:
         """Handle message after message; return why there are no more."""
         cell, inbox = self._cell, self._inbox
         now = self._clock.now
@@ -133,12 +91,12 @@ class Life:
                 item = inbox.get()
             else:
                 then = self._go_on(then)
-                if isinstance(then, _End):
+                if isinstance(then, End):
                     break
                 item = inbox.get() if then is None else self._get_until(then)
             if cell.signals or cell.reason is not None:
                 then = self._take_signals(then)
-                if isinstance(then, _End):
+                if isinstance(then, End):
                     inbox.put(item)  # to be refused with the rest
                     break
                 if type(item) is Wake:
@@ -152,13 +110,13 @@ class Life:
             else:
                 then = self._other(item, then)
         if cell.reason is not None:
-            return _Die(KILLED)  # killed while it was busy: it may do nothing more
+            return Die(KILLED)  # killed while it was busy: it may do nothing more
         # Trap 7: whoever is dying answers nobody any more, nor those who ask through pykka.
         cell.closing = True
         self._actor.actor_stopped.set()
         return then
 
-    def _other(self, item: Any, then: _Then) -> _Then:
+    def _other(self, item: Any, then: Then) -> Then:
         """Handle what is neither call nor cast; *then* is how the actor waits for its next message."""
         kind = type(item)
         if kind is Envelope:
@@ -167,7 +125,7 @@ class Life:
             if item.deadline < self._clock.now():
                 return then
             return self._answer(item) if kind is Request else self._system(item, then)
-        if kind is Wake or kind is _Due:
+        if kind is Wake or kind is Due:
             return then
         if kind is StopRequest:
             return Stop(item.reason)
@@ -177,14 +135,14 @@ class Life:
 
     # What handlers return
 
-    def _guarded(self, handler: Callable[[Any], Any], message: Any) -> _Then:
+    def _guarded(self, handler: Callable[[Any], Any], message: Any) -> Then:
         try:
             result = handler(message)
-            return None if result is None else _checked(result, handler)
+            return None if result is None else checked(result, handler)
         except BaseException as error:
             return Stop(crashed(error))
 
-    def _answer(self, call: Call) -> _Then:
+    def _answer(self, call: Call) -> Then:
         cell = self._cell
         cell.in_hand = call
         # Killed with it in hand: whoever came first, here or there, it is refused.
@@ -193,7 +151,7 @@ class Life:
             return None
         try:
             result = self._actor.handle_call(call.request, call)
-            if type(result) in _NO_REPLIES:
+            if type(result) in NO_REPLIES:
                 return self._after_call(call, result)
         except BaseException as error:
             return Stop(crashed(error))  # the caller learns it as ActorExited, when the cell ends
@@ -201,7 +159,7 @@ class Life:
         cell.in_hand = None
         return None
 
-    def _from_pykka(self, envelope: Envelope[Any]) -> _Then:
+    def _from_pykka(self, envelope: Envelope[Any]) -> Then:
         """Serve pykka's own ``ask``, ``tell``, ``stop`` and proxies."""
         message, reply_to = envelope.message, envelope.reply_to
         if is_stop(message):
@@ -217,7 +175,7 @@ class Life:
             return None
         try:
             result = actor._serve_proxy(message) if proxied else actor.handle_call(message, asked)
-            if type(result) in _NO_REPLIES:
+            if type(result) in NO_REPLIES:
                 return self._after_call(asked, result)
         except BaseException as error:
             asked.fail(error)
@@ -226,7 +184,7 @@ class Life:
         cell.in_hand = None
         return None
 
-    def _after_call(self, question: Question, result: Any) -> _Then:
+    def _after_call(self, question: Question, result: Any) -> Then:
         """Answer as *result* of ``handle_call`` says; a question that an end is to answer stays in hand."""
         match result:
             case NoReply() | Continue() | Timeout():
@@ -234,11 +192,11 @@ class Life:
                 self._cell.in_hand = None
                 return None if type(result) is NoReply else result
             case Reply(value, Stop(reason)) | Stop(reason, value):
-                return Stop(reason) if type(value) is NoReply else _Farewell(reason, question, value)
+                return Stop(reason) if type(value) is NoReply else Farewell(reason, question, value)
             case Reply(value, Continue() | Timeout() | None):
                 question.reply(value)
                 self._cell.in_hand = None
-                then: _Then = result.then
+                then: Then = result.then
                 return then
         raise TypeError(
             f"handle_call returned {result!r}; expected Continue, Timeout, Stop or None as its then"
@@ -253,16 +211,16 @@ class Life:
 
     # How it waits
 
-    def _go_on(self, then: _Then) -> _Then:
+    def _go_on(self, then: Then) -> Then:
         """Run ``handle_continue`` as often as it is asked for, and begin a timeout."""
         while type(then) is Continue:
             # Signals to who traps them are messages, and come after it; others end the actor wherever it is.
             if self._cell.reason is not None or (self._cell.signals and not self._actor.trap_exit):
                 end = self._take_signals(None)
-                if isinstance(end, _End):
+                if isinstance(end, End):
                     return end
             then = self._guarded(self._actor.handle_continue, then.term)
-        return _Until(then.seconds, self._clock.now() + then.seconds) if type(then) is Timeout else then
+        return Until(then.seconds, self._clock.now() + then.seconds) if type(then) is Timeout else then
 
     def _get_until(self, then: Any) -> Any:
         """Return the next message, or ``TIMEOUT`` if none came in time."""
@@ -270,7 +228,7 @@ class Life:
         if then.deadline <= clock.now():
             item = inbox.get_now()
             return TIMEOUT if item is None else item
-        due = _Due()
+        due = Due()
         timer = clock.call_at(then.deadline, lambda: inbox.put(due))
         item = inbox.get()
         if item is due:
@@ -284,14 +242,14 @@ class Life:
         from_parent = signal.sender == self._cell.parent
         return effect_of_exit(signal.reason, trap_exit=self._actor.trap_exit, from_parent=from_parent)
 
-    def _take_signals(self, then: _Then) -> _Then:
+    def _take_signals(self, then: Then) -> Then:
         """Look at the signals that arrived, in order; return the first end, or how the actor goes on waiting."""
         signals = self._cell.signals
         while signals and self._cell.reason is None:
             signal = signals.popleft()
             match self._effect(signal):
                 case Effect.DIE:
-                    return _Die(signal.reason)
+                    return Die(signal.reason)
                 case Effect.TERMINATE:
                     return Stop(signal.reason)
                 case Effect.DELIVER:
@@ -299,14 +257,14 @@ class Life:
                     # supervisor must find the exit dealt with.
                     message = Exit(signal.sender, signal.reason)
                     then = self._go_on(self._guarded(self._actor.handle_info, message))
-                    if isinstance(then, _End):
+                    if isinstance(then, End):
                         return then
                 case Effect.IGNORE:
                     pass
-        return _Die(KILLED) if self._cell.reason is not None else then
+        return Die(KILLED) if self._cell.reason is not None else then
 
-    def _system(self, call: SystemCall, then: _Then) -> _Then:
-        if type(then) is _Until:
+    def _system(self, call: SystemCall, then: Then) -> Then:
+        if type(then) is Until:
             then = Timeout(then.seconds)  # it begins anew, as gen_server's does
         if type(call.request) is Suspend:
             call.reply(None)
@@ -321,7 +279,7 @@ class Life:
             waiting = self._inbox.waiting()
             system.answer(self._actor, self._cell, call, suspended=self._suspended, waiting=waiting)
 
-    def _hold_still(self, then: _Then) -> _Then:
+    def _hold_still(self, then: Then) -> Then:
         """Be suspended: put messages aside, obey the rest; return an end, or what the actor goes on with."""
         cell, inbox = self._cell, self._inbox
         self._suspended = True
@@ -350,36 +308,17 @@ class Life:
             inbox.put(_WAKE)
         return then
 
-    def _obey_signals(self, trapped: list[ExitSignal]) -> _End | None:
+    def _obey_signals(self, trapped: list[ExitSignal]) -> End | None:
         """Return the end that a signal means to who is suspended; those that would be messages go to *trapped*."""
         while self._cell.signals and self._cell.reason is None:
             signal = self._cell.signals.popleft()
             match self._effect(signal):
                 case Effect.DIE:
-                    return _Die(signal.reason)
+                    return Die(signal.reason)
                 case Effect.TERMINATE:
                     return Stop(signal.reason)
                 case Effect.DELIVER:
                     trapped.append(signal)
                 case Effect.IGNORE:
                     pass
-        return _Die(KILLED) if self._cell.reason is not None else None
-
-
-def _checked_init(result: Any, init: Callable[..., Any]) -> Any:
-    if result is None or isinstance(result, Continue | Ignore | Stop | Timeout):
-        return result
-    if isinstance(result, Started | AwaitReady) and isinstance(result.then, Continue | Timeout | None):
-        return result
-    raise TypeError(
-        f"{init.__qualname__} returned {result!r}; expected None, Continue(term), Timeout(seconds), Started(info), "
-        "AwaitReady(), IGNORE or Stop(reason)"
-    )
-
-
-def _checked(result: Any, handler: Callable[..., Any]) -> _Then:
-    if isinstance(result, Stop | Continue | Timeout):
-        return result
-    raise TypeError(
-        f"{handler.__qualname__} returned {result!r}; expected None or Stop(reason), Continue(term) or Timeout(seconds)"
-    )
+        return Die(KILLED) if self._cell.reason is not None else None

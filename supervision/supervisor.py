@@ -14,8 +14,8 @@ from attrs.validators import instance_of
 
 from supervision import administration, decisions
 from supervision.actor import Actor, InitResult
-from supervision.administration import ChildCounts
-from supervision.child_spec import ChildSpec, ChildType, SupFlags
+from supervision.administration import ChildCounts, ChildInfo
+from supervision.child_spec import ChildSpec, SupFlags
 from supervision.commands import Command, ExitSelf, Report, RetryLater, Start
 from supervision.commands import Stop as StopChild
 from supervision.errors import InvalidSpec, StartError, SupervisionError
@@ -42,18 +42,6 @@ __all__ = [
 
 #: Seconds that a request to a supervisor may take: it starts and stops children while the caller waits.
 _PATIENCE = 60.0
-
-
-@final
-@attrs.frozen
-class ChildInfo:
-    """One row of ``which_children``."""
-
-    id: str
-    ref: Ref | None  #: None when it does not run
-    type: ChildType
-    restarting: bool
-    restarts: int  #: successful ones, since its supervisor started
 
 
 # What is asked of a supervisor is checked where it is asked: a wrong type must not be the supervisor's failure.
@@ -195,10 +183,7 @@ class Supervisor(Actor):
             case _CountChildren():
                 return administration.count(state, Ref.is_alive)
             case _WhichChildren():
-                return tuple(
-                    ChildInfo(row.spec.id, row.ref, row.spec.type, row.restarting, row.restarts)
-                    for row in state.children
-                )
+                return administration.rows(state)
         raise TypeError(f"a supervisor takes no request {request!r}")
 
     def _start_for_caller(self, commands: Sequence[Command]) -> Ref | None:

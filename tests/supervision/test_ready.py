@@ -33,7 +33,6 @@ from supervision import (
     Down,
     Exit,
     Ref,
-    Response,
     Restart,
     Started,
     Stop,
@@ -330,19 +329,18 @@ def test_an_end_in_the_moment_of_the_deadline_is_the_answer(
     tree: Tree, clock: VirtualClock, timers: Journal
 ) -> None:
     """Whichever came first decides: the starter waits for an answer that is on its way, and tells that."""
-    told = Journal()
-    sibling = tree.start_child(spec("sibling", TrappingProbe, told, restart=Restart.TEMPORARY))
-    assert sibling is not None
     starting = Starting(tree, Journal(), start_timeout=7.0)
-    starting.ref.link(sibling)
-    unanswered = starting.ref.send_request(lambda *_: NOREPLY, reply_to=sibling)
+    ending, held = Gate(), Gate()
+    unanswered = starting.ref.send_request(lambda *_: NOREPLY)
+    # What ends refuses it, in its own thread: it has its reason, and goes no further.
+    unanswered._request.listener = lambda: ending.set() or held.pass_through()  # type: ignore[func-returns-value]
     do(starting.ref)
     timers.wait(7.0)
 
-    with cell_of(sibling)._lock:  # what ends cannot take its link out: it has a reason, and goes no further
-        starting.ref.cast(lambda _: Stop(shutdown("no")))
-        told.wait(Response(unanswered))
-        clock.advance(7.0)
-        assert not starting.is_answered()
+    starting.ref.cast(lambda _: Stop(shutdown("no")))
+    ending.pass_through()
+    clock.advance(7.0)
+    assert not starting.is_answered()
+    held.set()
 
     assert starting.outcome().reason == shutdown("no")
