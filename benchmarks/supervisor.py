@@ -166,7 +166,7 @@ def _restarts(scale: Scale, facts: dict[str, Any]) -> Sequence[Line]:
     ]
 
 
-def _against_hand(name: str, figures: dict[str, list[float]], goal: str | None = None) -> Line:
+def _against_hand(name: str, figures: dict[str, list[float]], goal: str = "") -> Line:
     us = {side: [each * 1e6 for each in rounds] for side, rounds in figures.items()}
     return compared(name, "us", us["1"], {"by_hand_in_pykka": us["by_hand"]}, goal)
 
