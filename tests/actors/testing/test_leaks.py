@@ -10,11 +10,12 @@ import pytest
 from actors.testing import leaks
 from actors.testing.leaks import LOOKS, Watch
 from actors.testing.resources import Resource
+from actors.testing.resources import held as held_now
 
 
 def watch_that_sees(monkeypatch: pytest.MonkeyPatch, gone_after: float) -> Watch:
     """Return a watch to which a new resource shows itself at the first *gone_after* looks."""
-    left = next(iter(leaks.held("none")))
+    left = next(iter(held_now("none")))
     watch = Watch()
     looks = itertools.count()
 
