@@ -17,7 +17,8 @@ import zmq
 
 from bridge.certificate import CallRecord, Certificate, Verdict
 from bridge.errors import CallDeadline, ChannelUnavailable, ProtocolError, WorkerDied
-from bridge.payload import EncodedCall, decode_result, error_of
+from bridge.outcome import decode_result, error_of
+from bridge.payload import EncodedCall
 from bridge.protocol import Conversation, State
 from bridge.wire import exchange
 from bridge.wire.board import Board

@@ -13,10 +13,12 @@ from typing import Any, Final, TypeAlias, final
 
 import attrs
 
-__all__ = ["LEAST_MEMORY", "InterpreterOptions"]
+__all__ = ["LEAST_MEMORY", "SHORTEST_SECRET", "InterpreterOptions"]
 
 #: Bytes below which no interpreter gets as far as its handshake.
 LEAST_MEMORY: Final = 128 * 1024 * 1024
+#: Characters of the shortest secret that can be declared.
+SHORTEST_SECRET: Final = 4
 
 _Attribute: TypeAlias = "attrs.Attribute[Any]"
 
@@ -59,6 +61,24 @@ def _path(value: Any) -> tuple[Any, ...]:
     return tuple(value)
 
 
+def _several(value: Any) -> tuple[Any, ...]:
+    if isinstance(value, str):
+        raise TypeError("secrets: expected a sequence of str, not one str")
+    return tuple(value)
+
+
+def _secrets(_: Any, attribute: _Attribute, value: tuple[Any, ...]) -> None:
+    # Says which one it is, not what it is.
+    for index, secret in enumerate(value):
+        if not isinstance(secret, str):
+            raise TypeError(f"{attribute.name}[{index}] is of type {type(secret).__name__}, expected str")
+        if len(secret) < SHORTEST_SECRET:
+            raise ValueError(
+                f"{attribute.name}[{index}] has {len(secret)} characters, expected at least {SHORTEST_SECRET}:"
+                " a shorter one would be found, and blackened, everywhere"
+            )
+
+
 def _read_only(value: Mapping[str, str]) -> Mapping[str, str]:
     return MappingProxyType(dict(value))
 
@@ -76,6 +96,7 @@ class InterpreterOptions:
         memory: The most address space it may have, in bytes (RLIMIT_AS); None: no limit.
         threads: How many threads numeric libraries may start (OMP_NUM_THREADS and its like).
         start_timeout: Seconds from the launch until its handshake; math.inf: no limit.
+        secrets: Texts that no error, marker or log record out of it shows. An exception that holds one is described only.
 
     Raises:
         TypeError: If an option is unknown, or of the wrong type.
@@ -93,6 +114,7 @@ class InterpreterOptions:
     memory: int | None = attrs.field(default=None, validator=_memory)
     threads: int = attrs.field(default=1, validator=_threads)
     start_timeout: float = attrs.field(default=30.0, validator=_start_timeout)
+    secrets: tuple[str, ...] = attrs.field(default=(), converter=_several, validator=_secrets, repr=False)
 
     @property
     def has_start_deadline(self) -> bool:

@@ -5,33 +5,33 @@ Sending the answer is the loop's. What escapes from here ends the interpreter, a
 
 from __future__ import annotations
 
-import json
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 
-from bridge.interpreter import main_module
+from bridge.interpreter import failures, main_module
+from bridge.interpreter.failures import Answer
 from bridge.wire import codec
 from bridge.wire.boot_spec import BootSpec
 from bridge.wire.frames import Kind
 
-__all__ = ["Answer", "perform"]
-
-
-Answer = tuple[Kind, list[bytes | memoryview]]  #: what is sent back
+__all__ = ["perform"]
 
 
 def perform(spec: BootSpec, frames: Sequence[memoryview]) -> Answer:
-    """Run the call in *frames*.
+    """Run the call in *frames*: a function, its arguments, and at times what else is asked of the run.
 
     Raises:
         MemoryError: If memory ran out while a limit of ours is set; the interpreter must not go on.
     """
-    stage = "arguments"
+    stage, result, marking = "arguments", None, False
     try:
         if codec.mentions(frames, codec.MAIN_BYTES):
             main_module.load(spec)
-        function, args, kwargs = codec.loads(frames)
+        call = codec.loads(frames)
+        if len(call) > 3:
+            marking = call[3].get("marking", False)
+            call = call[:3]
+        function, args, kwargs = call
         stage = "call"
         result = function(*args, **kwargs)
         stage = "result"
@@ -41,7 +41,9 @@ def perform(spec: BootSpec, frames: Sequence[memoryview]) -> Answer:
     ) as error:  # SystemExit and KeyboardInterrupt, too: a call cannot end its worker by raising
         if isinstance(error, MemoryError) and spec.memory is not None:
             raise
-        return _error(stage, error)
+        if stage != "result":
+            return failures.describe_error(spec, stage, error)
+        return (_marked(spec, result) if marking else None) or failures.describe_result(spec, result, error)
 
 
 def _dumps(value: object) -> list[bytes | memoryview]:
@@ -49,51 +51,25 @@ def _dumps(value: object) -> list[bytes | memoryview]:
         return codec.dumps(value)
     except Exception:
         # What came by value, from a session without a file, goes back by value.
-        cloudpickle = sys.modules.get("cloudpickle")
-        if cloudpickle is None:
+        dump = _by_value()
+        if dump is None:
             raise
-        dump: Callable[..., bytes] = cloudpickle.dumps
         return codec.dumps(value, dump)
 
 
-def _error(stage: str, error: BaseException) -> Answer:
-    raised, unsent = _raised(error) if stage == "call" else ([], "")
-    told = {
-        "stage": stage,
-        "type": f"{type(error).__module__}.{type(error).__qualname__}",
-        "text": _text(error),
-        "traceback": _traceback(error),
-        "unsent": unsent,
-    }
-    # People know their script as __main__; under which name it was loaded here is our affair.
-    told = {key: text.replace(codec.REMOTE_MAIN, codec.MAIN) for key, text in told.items()}
-    return Kind.ERROR, [json.dumps(told).encode(), *raised]
+def _by_value() -> Callable[..., bytes] | None:
+    cloudpickle = sys.modules.get("cloudpickle")
+    return None if cloudpickle is None else cloudpickle.dumps
 
 
-def _raised(error: BaseException) -> tuple[list[bytes | memoryview], str]:
-    """Return the frames of what the call itself raised, to be raised again over there; if there are none, why."""
-    if not isinstance(error, Exception):
-        return (
-            [],
-            "it is no Exception: it ends the thread that it is raised in, and was meant for the worker's",
-        )
+def _marked(spec: BootSpec, result: object) -> Answer | None:
+    """Return the answer with markers in the place of what cannot be sent; None if that is no help."""
+    from bridge.wire import marker
+    from bridge.wire.redaction import Redactor
+
+    redact = Redactor(spec.secrets)
     try:
-        return _dumps(error), ""
-    except Exception as broken:
-        return [], f"it cannot be pickled in the worker ({type(broken).__name__}: {_text(broken)})"
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception as broken:
-        return f"<its text cannot be made: {type(broken).__name__}>"
-
-
-def _traceback(error: BaseException) -> str:
-    # The first frame is ours.
-    trace = error.__traceback__.tb_next if error.__traceback__ is not None else None
-    try:
-        return "".join(traceback.format_exception(type(error), error, trace))
-    except Exception as broken:
-        return f"<the traceback cannot be made: {type(broken).__name__}>"
+        return Kind.RESULT, marker.dumps(result, "result", redact)
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        return Kind.RESULT, codec.dumps(marker.mark("result", result, why, redact))

@@ -150,6 +150,7 @@ def _spec(
         memory=options.memory,
         main_name=name,
         main_path=file,
+        secrets=options.secrets,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from typing import NamedTuple
 
 __all__ = ["BootSpec"]
@@ -29,6 +30,7 @@ class BootSpec(NamedTuple):
     memory: int | None  #: RLIMIT_AS in bytes
     main_name: str | None  #: the service's main module, if it was run with -m
     main_path: str | None  #: else its script, or the directory or zip that holds its __main__.py
+    secrets: Sequence[str] = ()  #: what no error, marker or log record of the child shows
 
     def create_fd(self) -> int:
         """Return a new memfd that holds this value, to be read from its start."""

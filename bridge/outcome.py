@@ -1,0 +1,84 @@
+"""What came of a call, from its frames: the result, or the error that its caller gets.
+
+How a call is sent is in `payload`; which message may come when in `protocol`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from bridge.errors import NotPicklable, ProtocolError, RemoteError, RemoteTraceback
+from bridge.wire import codec
+from bridge.wire.frames import Fault
+
+__all__ = ["decode_result", "error_of"]
+
+
+def decode_result(label: str, frames: Sequence[memoryview]) -> Any:
+    """Return the result in the frames of a RESULT.
+
+    Raises:
+        NotPicklable: If it cannot be rebuilt in this process.
+    """
+    try:
+        return codec.loads(frames)
+    except Exception as error:
+        raise NotPicklable(
+            f"the result of {label}", f"it cannot be rebuilt in the caller's process ({_brief(error)})",
+            "Make its class importable here, or return plain values",
+        ) from error  # fmt: skip
+
+
+def error_of(label: str, frames: Sequence[memoryview]) -> Exception:
+    """Return what the frames of an ERROR tell, with the worker's traceback as its cause.
+
+    Returns:
+        NotPicklable, if the arguments could not be rebuilt in the worker; what the function raised; RemoteError, which
+        says why it is not that, if it cannot be rebuilt here or is no ``Exception`` (a SystemExit is the worker's own
+        affair), or if it was a result and cannot be sent.
+
+    Raises:
+        ProtocolError: If the frames are no description of an error.
+    """
+    try:
+        told = json.loads(bytes(frames[0]))
+        stage, name, text, form, traceback, unsent = (
+            str(told[key]) for key in ("stage", "type", "text", "repr", "traceback", "unsent")
+        )
+    except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
+        raise ProtocolError(Fault.GARBAGE, f"an error that cannot be read ({error!r})") from None
+    outcome: Exception
+    if stage == "arguments":
+        outcome = NotPicklable(
+            f"the call of {label}",
+            f"it cannot be rebuilt in the worker ({name}: {text})",
+            "Make its modules importable there (see the option path), and guard the script's own work by"
+            " `if __name__ == '__main__':`",
+        )
+    elif stage == "result":
+        outcome = RemoteError(name, text, traceback, unsent, form, "returned")
+    else:
+        raised, obstacle = (None, unsent) if unsent else _exception(frames[1:])
+        outcome = raised or RemoteError(name, text, traceback, obstacle, form)
+    outcome.__cause__ = RemoteTraceback(traceback)
+    return outcome
+
+
+def _exception(frames: Sequence[memoryview]) -> tuple[Exception | None, str]:
+    """Return the exception in *frames*; without one, why there is none."""
+    try:
+        raised = codec.loads(frames)
+    except Exception as error:  # the constructors of users' exceptions raise what they like
+        return None, (
+            f"it cannot be rebuilt in the caller's process ({_brief(error)}); make its class importable here, and see"
+            " that what its __reduce__ tells is enough to rebuild it"
+        )
+    if not isinstance(raised, Exception):
+        return None, f"what it was rebuilt to is no exception but of type {type(raised).__qualname__}"
+    return raised, ""
+
+
+def _brief(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
