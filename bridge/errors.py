@@ -14,6 +14,7 @@ from bridge.wire.frames import Fault
 from supervision.errors import SupervisionError
 
 __all__ = [
+    "AdapterSetUpFailed",
     "BridgeError",
     "CallDeadline",
     "ChannelUnavailable",
@@ -207,6 +208,25 @@ class RemoteError(BridgeError):
         return (
             f"the call {self.came} {self.type_name} in the worker{description}."
             f" It is described and not {self.came} here: {self.obstacle}"
+        )
+
+
+@final
+class AdapterSetUpFailed(BridgeError):
+    """The set-up of an adapter raised, so the method was not called; the cause is what it raised."""
+
+    stage = "set-up"
+
+    def __init__(self, method: str, type_name: str, description: str) -> None:
+        super().__init__(method, type_name, description)
+        self.method = method
+        self.type_name = type_name
+        self.description = description
+
+    def __str__(self) -> str:
+        return (
+            f"{self.method} was not called: the set-up of its adapter raised {self.type_name}: {self.description}."
+            " The next call tries it anew"
         )
 
 

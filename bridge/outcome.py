@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from bridge.errors import NotPicklable, ProtocolError, RemoteError, RemoteTraceback
+from bridge.errors import AdapterSetUpFailed, NotPicklable, ProtocolError, RemoteError, RemoteTraceback
 from bridge.wire import codec
 from bridge.wire.frames import Fault
 
@@ -35,7 +35,7 @@ def error_of(label: str, frames: Sequence[memoryview]) -> Exception:
     """Return what the frames of an ERROR tell, with the worker's traceback as its cause.
 
     Returns:
-        NotPicklable, if the arguments could not be rebuilt in the worker; what the function raised; RemoteError, which
+        NotPicklable, if the arguments could not be rebuilt in the worker; AdapterSetUpFailed, if it got no further; what the function raised; RemoteError, which
         says why it is not that, if it cannot be rebuilt here or is no ``Exception`` (a SystemExit is the worker's own
         affair), or if it was a result and cannot be sent.
 
@@ -62,6 +62,11 @@ def error_of(label: str, frames: Sequence[memoryview]) -> Exception:
     else:
         raised, obstacle = (None, unsent) if unsent else _exception(frames[1:])
         outcome = raised or RemoteError(name, text, traceback, obstacle, form)
+        if stage == AdapterSetUpFailed.stage:
+            outcome.__cause__ = RemoteTraceback(traceback)
+            failed = AdapterSetUpFailed(label, name, text)
+            failed.__cause__ = outcome
+            return failed
     outcome.__cause__ = RemoteTraceback(traceback)
     return outcome
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from bridge.interpreter import failures, main_module
+from bridge.interpreter import failures, main_module, surroundings
 from bridge.interpreter.failures import Answer
 from bridge.wire import codec
 from bridge.wire.boot_spec import BootSpec
@@ -29,8 +29,7 @@ def perform(spec: BootSpec, frames: Sequence[memoryview]) -> Answer:
             main_module.load(spec)
         call = codec.loads(frames)
         if len(call) > 3:
-            marking = call[3].get("marking", False)
-            call = call[:3]
+            call, marking = surroundings.prepared(*call)
         function, args, kwargs = call
         stage = "call"
         result = function(*args, **kwargs)
