@@ -17,6 +17,7 @@ import zmq
 
 from bridge.certificate import CallRecord, Certificate, Verdict
 from bridge.errors import CallDeadline, ChannelUnavailable, ProtocolError, WorkerDied
+from bridge.events import LogRecord
 from bridge.outcome import decode_result, error_of
 from bridge.payload import EncodedCall
 from bridge.protocol import Conversation, State
@@ -24,6 +25,7 @@ from bridge.wire import exchange
 from bridge.wire.board import Board
 from bridge.wire.frames import Fault, Kind, WireError
 from supervision.clock import Clock
+from supervision.events import Event
 
 __all__ = ["DataChannel", "Incarnation", "Progress", "Socket", "receive", "send"]
 
@@ -65,6 +67,9 @@ class Incarnation(Protocol):
 
     def account(self, timeout: float) -> Certificate:
         """Return the certificate, or what is known after *timeout* seconds."""
+
+    def tell(self, event: Event) -> None:
+        """Pass *event* on to whoever listens; in the calling thread."""
 
 
 def send(socket: Socket, kind: Kind, incarnation: int, call_id: int, body: Any = ()) -> bool:
@@ -231,11 +236,14 @@ class DataChannel:
         message = receive(self.socket)
         if message is None or not self._conversation.answers(message[0], call_id):
             return None
-        if message[0].kind is not Kind.PROGRESS:
-            return message
-        if on_progress is not None:
-            on_progress(self._progress(message[1]))
-        return None
+        if message[0].kind is Kind.PROGRESS:
+            if on_progress is not None:
+                on_progress(self._progress(message[1]))
+            return None
+        if message[0].kind is Kind.LOG:
+            self._owner.tell(self._log_record(call_id, message[1]))
+            return None
+        return message
 
     def _progress(self, body: list[memoryview]) -> Progress:
         try:
@@ -243,6 +251,19 @@ class DataChannel:
         except (ValueError, TypeError, IndexError) as error:
             raise ProtocolError(Fault.GARBAGE, f"a progress report that cannot be read ({error!r})") from None
         return Progress(self._owner.worker, self._owner.incarnation, self._owner.pid, n, total, note)
+
+    def _log_record(self, call_id: int, body: list[memoryview]) -> LogRecord:
+        owner = self._owner
+        try:
+            return LogRecord.parse(
+                bytes(body[0]),
+                worker=owner.worker,
+                incarnation=owner.incarnation,
+                pid=owner.pid,
+                call_id=call_id,
+            )
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+            raise ProtocolError(Fault.GARBAGE, f"a log record that cannot be read ({error!r})") from None
 
     def _last_answer(self, call_id: int, on_progress: Callable[[Progress], None] | None) -> exchange.Message:
         """Return the answer of an interpreter that died after giving it.

@@ -57,7 +57,8 @@ class Interpreter:
             worker: Its name, in everything that is said about it.
             incarnation: Unique among those of this name.
             listener: Told of ``InterpreterReady``, ``InterpreterDied`` and each ``OutputLine``, on the hub's thread; must
-                not block. What it raises ends this interpreter.
+                not block. What it raises ends this interpreter. Also of each ``LogRecord``, in the calling thread of
+                the call that made it, which what it raises then leaves.
 
         Raises:
             InterpreterUnusable: The Python cannot be a worker; nothing was started.
@@ -206,6 +207,10 @@ class Interpreter:
             NoPong: If there is no answer within *timeout* seconds.
         """
         return self._control.ping(timeout)
+
+    def tell(self, event: Event) -> None:
+        """Pass *event* on to the listener; in the calling thread."""
+        self._listener(event)
 
     # On the hub's thread.
 

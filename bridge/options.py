@@ -13,8 +13,10 @@ from typing import Any, Final, TypeAlias, final
 
 import attrs
 
-__all__ = ["LEAST_MEMORY", "SHORTEST_SECRET", "InterpreterOptions"]
+__all__ = ["LEAST_MEMORY", "LOG_LEVELS", "SHORTEST_SECRET", "InterpreterOptions"]
 
+#: The levels of the standard library's logging.
+LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 #: Bytes below which no interpreter gets as far as its handshake.
 LEAST_MEMORY: Final = 128 * 1024 * 1024
 #: Characters of the shortest secret that can be declared.
@@ -53,6 +55,11 @@ def _threads(_: Any, __: _Attribute, value: Any) -> None:
 def _start_timeout(_: Any, __: _Attribute, value: Any) -> None:
     if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
         raise ValueError(f"start_timeout={value!r}: expected seconds > 0 (math.inf: no limit)")
+
+
+def _log_level(_: Any, __: _Attribute, value: Any) -> None:
+    if value is not None and value not in LOG_LEVELS:
+        raise ValueError(f"log_level={value!r}: expected one of {LOG_LEVELS}, or None")
 
 
 def _path(value: Any) -> tuple[Any, ...]:
@@ -97,6 +104,8 @@ class InterpreterOptions:
         threads: How many threads numeric libraries may start (OMP_NUM_THREADS and its like).
         start_timeout: Seconds from the launch until its handshake; math.inf: no limit.
         secrets: Texts that no error, marker or log record out of it shows. An exception that holds one is described only.
+        log_level: From which level on the records of its ``logging`` become ``LogRecord`` events while a call runs; None:
+            none do. They are taken from its root logger, which then has a handler: ``logging.basicConfig`` does nothing.
 
     Raises:
         TypeError: If an option is unknown, or of the wrong type.
@@ -115,6 +124,7 @@ class InterpreterOptions:
     threads: int = attrs.field(default=1, validator=_threads)
     start_timeout: float = attrs.field(default=30.0, validator=_start_timeout)
     secrets: tuple[str, ...] = attrs.field(default=(), converter=_several, validator=_secrets, repr=False)
+    log_level: str | None = attrs.field(default=None, validator=_log_level)
 
     @property
     def has_start_deadline(self) -> bool:

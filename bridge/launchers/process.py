@@ -151,6 +151,7 @@ def _spec(
         main_name=name,
         main_path=file,
         secrets=options.secrets,
+        log_level=options.log_level,
     )
 
 

@@ -31,6 +31,7 @@ class BootSpec(NamedTuple):
     main_name: str | None  #: the service's main module, if it was run with -m
     main_path: str | None  #: else its script, or the directory or zip that holds its __main__.py
     secrets: Sequence[str] = ()  #: what no error, marker or log record of the child shows
+    log_level: str | None = None  #: from which level on log records are sent; None: none are
 
     def create_fd(self) -> int:
         """Return a new memfd that holds this value, to be read from its start."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextvars
+import logging
 import os
+import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -137,3 +140,48 @@ class Unregistered:
     def hello(self) -> str:
         """Answer."""
         return "hello"
+
+
+def log(count: int, text: str = "record %d") -> int:
+    """Log *count* records, at the level INFO."""
+    for n in range(count):
+        logging.getLogger("app.part").info(text, n)
+    return count
+
+
+def log_levels() -> None:
+    """Log one record of each level, a strange one, and one with a traceback."""
+    logger = logging.getLogger("app")
+    for level in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, 35):
+        logger.log(level, "at %s", level)
+    try:
+        raise LookupError("as asked")
+    except LookupError:
+        logger.exception("it failed")
+
+
+def log_badly() -> None:
+    """Log a record whose text cannot be made."""
+    logging.getLogger("app").info("%d records", "many")
+
+
+def log_at_length(size: int) -> None:
+    """Log a record whose every character takes six bytes in a frame."""
+    logging.getLogger("app").error("\0" * size, exc_info=ValueError("\0" * size))
+
+
+def log_after(path: str) -> None:
+    """Have another thread log as soon as *path*, a named pipe, is written to: after this call."""
+
+    def later() -> None:
+        Path(path).read_text()
+        log(1)
+        Path(path).write_text("logged")
+
+    threading.Thread(target=later, daemon=True).start()
+
+
+def loggers_handlers() -> tuple[bool, int]:
+    """Return whether ``logging`` has been imported, and how many handlers the root logger has."""
+    module = sys.modules.get("logging")
+    return module is not None, len(module.root.handlers) if module else 0
