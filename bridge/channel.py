@@ -18,11 +18,12 @@ import zmq
 from bridge.certificate import CallRecord, Certificate, Verdict
 from bridge.errors import CallDeadline, ChannelUnavailable, ProtocolError, WorkerDied
 from bridge.events import LogRecord
-from bridge.outcome import decode_result, error_of
+from bridge.outcome import decode_plain_result, decode_result, error_of
 from bridge.payload import EncodedCall
 from bridge.protocol import Conversation, State
 from bridge.wire import exchange
 from bridge.wire.board import Board
+from bridge.wire.codec import PICKLE
 from bridge.wire.frames import Fault, Kind, WireError
 from supervision.clock import Clock
 from supervision.events import Event
@@ -110,7 +111,9 @@ class DataChannel:
         pidfd: int,
         board: Board,
         clock: Clock,
+        codec: str = PICKLE,
     ) -> None:
+        self._codec = codec
         self.socket = socket
         self._owner = owner
         self._clean = True  # written by the thread inside ``call``
@@ -158,15 +161,23 @@ class DataChannel:
         Raises:
             CallDeadline: The call overran; the interpreter is dead.
             WorkerDied: The interpreter died before it answered; ``started`` says whether the call had begun.
-            ChannelUnavailable: Another call holds the channel, or it is not open; nothing was sent.
+            ChannelUnavailable: Another call holds the channel, or it is not open, or the call is encoded with another
+                codec than the interpreter's; nothing was sent.
             ProtocolError: The interpreter broke the protocol and was killed for it.
             NotPicklable: The arguments, or the result, could not be rebuilt on the other side.
-            RemoteError: The function raised something that cannot be raised here.
+            FunctionRefused: It is not on the list of an interpreter that runs without pickle.
+            AdapterSetUpFailed: The method was not called.
+            RemoteError: The function raised, or returned, something that cannot be brought here.
             Exception: Whatever else the function raised, with the worker's traceback as its cause.
         """
         if not self._lease.acquire(blocking=False):
             raise self._unavailable("another call holds it")
+        result: Any = None
         try:
+            if request.codec != self._codec:
+                raise self._unavailable(
+                    f"its codec is {self._codec}, and the call is encoded with {request.codec}"
+                )
             if self._conversation.state is not State.OPEN:
                 raise self._unavailable(f"it is {self._conversation.state.value}")
             self._clean = False
@@ -176,7 +187,12 @@ class DataChannel:
             # Without a peer there is no room either: then the interpreter is dying, and the poll tells.
             send(self.socket, Kind.CALL, self._owner.incarnation, call_id, request.frames)
             header, body = self._await_answer(call_id, now, timeout, on_progress)
-            error = error_of(request.label, body) if header.kind is Kind.ERROR else None
+            error = None
+            if header.kind is Kind.ERROR:
+                error = error_of(request.label, body, self._codec == PICKLE)
+            elif self._codec != PICKLE:
+                # In here: what cannot be read is a fault of the peer.
+                result = decode_plain_result(body)
             self._clean = True
         except ProtocolError as broken:
             self._owner.kill(str(broken), Verdict.PROTOCOL)
@@ -186,7 +202,7 @@ class DataChannel:
             self._lease.release()
         if error is not None:
             raise error
-        return decode_result(request.label, body)
+        return decode_result(request.label, body) if self._codec == PICKLE else result
 
     def close(self, timeout: float) -> bool:
         """Close the socket once no call holds it; blocks at most *timeout* seconds. Idempotent.

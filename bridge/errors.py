@@ -18,6 +18,7 @@ __all__ = [
     "BridgeError",
     "CallDeadline",
     "ChannelUnavailable",
+    "FunctionRefused",
     "HubClosed",
     "InterpreterUnusable",
     "LaunchFailed",
@@ -227,6 +228,21 @@ class AdapterSetUpFailed(BridgeError):
         return (
             f"{self.method} was not called: the set-up of its adapter raised {self.type_name}: {self.description}."
             " The next call tries it anew"
+        )
+
+
+@final
+class FunctionRefused(BridgeError):
+    """The interpreter does not take what was to be called; nothing was imported or run there."""
+
+    def __init__(self, label: str, reason: str) -> None:
+        super().__init__(label, reason)
+        self.label = label
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return (
+            f"{self.label} was not called: {self.reason}. Put it on the list: InterpreterOptions(allowed=...)"
         )
 
 

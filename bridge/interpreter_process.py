@@ -99,7 +99,9 @@ class Interpreter:
             incarnation=identity.incarnation, nonce=identity.nonce, pid=self.pid, control=self._control.socket
         )
         data, greeting = launched.sockets[Line.DATA], self._handshake.conversation(Line.DATA)
-        self.channel = DataChannel(self, data, greeting, spawned.pidfd, spawned.board, hub.clock)
+        self.channel = DataChannel(
+            self, data, greeting, spawned.pidfd, spawned.board, hub.clock, launched.codec
+        )
         self._start_deadline: Timer | None = None  # written once by the launching thread
         self._ready = False  # written on the hub's thread
         self._inquest = Inquest(self.worker, self.incarnation, self._group, self._board, hub.clock)

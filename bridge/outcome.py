@@ -9,11 +9,18 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from bridge.errors import AdapterSetUpFailed, NotPicklable, ProtocolError, RemoteError, RemoteTraceback
-from bridge.wire import codec
+from bridge.errors import (
+    AdapterSetUpFailed,
+    FunctionRefused,
+    NotPicklable,
+    ProtocolError,
+    RemoteError,
+    RemoteTraceback,
+)
+from bridge.wire import codec, plain
 from bridge.wire.frames import Fault
 
-__all__ = ["decode_result", "error_of"]
+__all__ = ["decode_plain_result", "decode_result", "error_of"]
 
 
 def decode_result(label: str, frames: Sequence[memoryview]) -> Any:
@@ -31,8 +38,25 @@ def decode_result(label: str, frames: Sequence[memoryview]) -> Any:
         ) from error  # fmt: skip
 
 
-def error_of(label: str, frames: Sequence[memoryview]) -> Exception:
+def decode_plain_result(frames: Sequence[memoryview]) -> Any:
+    """Return the result in the frames of a RESULT of an interpreter that is not trusted.
+
+    Raises:
+        ProtocolError: If they hold no plain value, a pickle for example.
+    """
+    try:
+        return plain.loads(frames)
+    except ValueError as error:
+        raise ProtocolError(Fault.GARBAGE, f"a result that cannot be read ({error})") from None
+
+
+def error_of(label: str, frames: Sequence[memoryview], trusted: bool = True) -> Exception:
     """Return what the frames of an ERROR tell, with the worker's traceback as its cause.
+
+    Args:
+        label: What the call is called.
+        frames: A description, and at times a pickled exception.
+        trusted: Whether that may be unpickled.
 
     Returns:
         NotPicklable, if the arguments could not be rebuilt in the worker; AdapterSetUpFailed, if it got no further; what the function raised; RemoteError, which
@@ -40,8 +64,12 @@ def error_of(label: str, frames: Sequence[memoryview]) -> Exception:
         affair), or if it was a result and cannot be sent.
 
     Raises:
-        ProtocolError: If the frames are no description of an error.
+        ProtocolError: If the frames are no description of an error, or hold a pickle that must not be there.
     """
+    if not trusted and len(frames) > 1:
+        raise ProtocolError(
+            Fault.UNEXPECTED, "an exception from an interpreter that may send plain values only"
+        )
     try:
         told = json.loads(bytes(frames[0]))
         stage, name, text, form, traceback, unsent = (
@@ -57,10 +85,12 @@ def error_of(label: str, frames: Sequence[memoryview]) -> Exception:
             "Make its modules importable there (see the option path), and guard the script's own work by"
             " `if __name__ == '__main__':`",
         )
+    elif stage == "allowed":
+        outcome = FunctionRefused(label, text)
     elif stage == "result":
         outcome = RemoteError(name, text, traceback, unsent, form, "returned")
     else:
-        raised, obstacle = (None, unsent) if unsent else _exception(frames[1:])
+        raised, obstacle = (None, unsent) if unsent or not trusted else _exception(frames[1:])
         outcome = raised or RemoteError(name, text, traceback, obstacle, form)
         if stage == AdapterSetUpFailed.stage:
             outcome.__cause__ = RemoteTraceback(traceback)

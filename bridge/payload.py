@@ -10,12 +10,14 @@ from typing import Any, Final, Literal, TypedDict, Unpack, final
 
 import attrs
 
-from bridge import pickling
+from bridge import naming, pickling
 from bridge.interpreter.adapters import Method, method_of, registration_of
 from bridge.interpreter.namespaces import evaluate
 from bridge.interpreter.sessions import end
 from bridge.interpreter.surroundings import find_variable
+from bridge.options import InterpreterOptions
 from bridge.pickling import main_module
+from bridge.wire import codec
 from bridge.wire.redaction import Redactor
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "encode_method",
     "encode_source",
     "main_module",
+    "options_of",
 ]
 
 #: What to do about what cannot be serialised: raise, or send a marker (`wire.marker.Unserialisable`) in its place.
@@ -45,6 +48,7 @@ class Options(TypedDict, total=False):
         on_unserialisable: "marker" sends a marker in the place of what cannot be sent, in the arguments and in the result.
         secrets: What is shown in no error and no marker.
         context: Names, each ``module:NAME``, of the context variables that travel along; one without a value does not.
+        codec: The codec of the interpreter's options.
         trace: A trace header, such as W3C's traceparent; in the worker it is ``bridge.interpreter.trace_header()``.
     """
 
@@ -52,6 +56,7 @@ class Options(TypedDict, total=False):
     secrets: Sequence[str]
     context: Sequence[str]
     trace: Mapping[str, str] | None
+    codec: str
 
 
 @final
@@ -61,16 +66,21 @@ class EncodedCall:
 
     label: str  #: module and name of the function
     frames: Sequence[bytes | memoryview] = attrs.field(repr=False)
+    codec: str = codec.PICKLE  #: only an interpreter of this codec takes it
 
 
 def encode_call(
-    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], **options: Unpack[Options]
+    function: Callable[..., Any] | str,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    **options: Unpack[Options],
 ) -> EncodedCall:
-    """Pickle the call of a function, in the caller's thread.
+    """Encode the call of a function, in the caller's thread.
 
     Args:
         function: Goes by reference, as do all functions and classes; by value, with cloudpickle, if it belongs to a main
-            module that has no file (a REPL, a notebook, ``python -c``).
+            module that has no file (a REPL, a notebook, ``python -c``). With the codec "json" it goes by name, and may be
+            given as one: ``module:name``.
         args: Big buffers in them travel uncopied; they must not change until the answer is here.
         kwargs: Likewise.
         options: See ``Options``.
@@ -141,10 +151,22 @@ def _encode(
     if not options:
         return EncodedCall(label, pickling.dumps(call, label))
     extras = _extras(options)
+    secrets, marking = options.get("secrets", ()), "marking" in extras
+    if options.get("codec", codec.PICKLE) == codec.PLAIN:
+        return EncodedCall(label, naming.dumps(call, extras, label, marking, secrets), codec.PLAIN)
     if extras:
         call = (*call, extras)
-    frames = pickling.dumps(call, label, marking="marking" in extras, secrets=options.get("secrets", ()))
-    return EncodedCall(label, frames)
+    return EncodedCall(label, pickling.dumps(call, label, marking=marking, secrets=secrets))
+
+
+def options_of(interpreter: InterpreterOptions) -> Options:
+    """Return what of *interpreter* every call to it must be encoded with; nothing, if that is as usual."""
+    options: Options = {}
+    if interpreter.codec != codec.PICKLE:
+        options["codec"] = interpreter.codec
+    if interpreter.secrets:
+        options["secrets"] = interpreter.secrets
+    return options
 
 
 def _extras(options: Options) -> dict[str, Any]:
@@ -170,7 +192,9 @@ def _extras(options: Options) -> dict[str, Any]:
     return extras
 
 
-def _label(function: Callable[..., Any]) -> str:
+def _label(function: Any) -> str:
+    if isinstance(function, str):
+        return function.replace(":", ".")
     try:
         return f"{function.__module__}.{function.__qualname__}"
     except AttributeError:  # a partial, or an object with __call__

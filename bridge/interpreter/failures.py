@@ -7,24 +7,34 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
-import sys
 import traceback
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from bridge.wire import codec, raised
 from bridge.wire.boot_spec import BootSpec
+from bridge.wire.codec import MAIN, REMOTE_MAIN
 from bridge.wire.frames import Kind
 
-__all__ = ["Answer", "StageFailed", "describe_error", "describe_result"]
+__all__ = ["Answer", "Codec", "Frames", "StageFailed", "describe_error", "describe_result"]
 
-Answer = tuple[Kind, list[bytes | memoryview]]  #: what is sent back
+Frames = list[bytes | memoryview]
+Answer = tuple[Kind, Frames]  #: what is sent back
 
 #: Characters of a text, and of a traceback, that are sent; more of them tells nobody more.
 _LONGEST_TEXT: Final = 10_000
 _LONGEST_TRACEBACK: Final = 100_000
 _HERE: Final = os.path.dirname(__file__) + os.sep  # noqa: PTH120 (pathlib is not needed for a child's start)
+
+
+class Codec(Protocol):
+    """How calls and answers are read and written: the modules `pickled` and `plain`; see there."""
+
+    def load(self, spec: BootSpec, frames: Sequence[memoryview], /) -> Any: ...
+    def dump(self, value: object, /) -> Frames: ...
+    def dump_marked(self, spec: BootSpec, value: object, /) -> Frames: ...
+    def dump_error(self, error: Exception, /) -> tuple[Frames, str]: ...
+    def obstacle(self, name: str, value: object, error: BaseException, /) -> str: ...
 
 
 class StageFailed(BaseException):
@@ -35,7 +45,7 @@ class StageFailed(BaseException):
         self.stage = stage
 
 
-def describe_error(spec: BootSpec, stage: str, error: BaseException) -> Answer:
+def describe_error(spec: BootSpec, codec: Codec, stage: str, error: BaseException) -> Answer:
     """Return the answer that tells of *error*, raised at *stage*; with it, to be raised again, what the call raised."""
     if isinstance(error, StageFailed) and error.__cause__ is not None:
         stage, error = error.stage, error.__cause__
@@ -45,11 +55,19 @@ def describe_error(spec: BootSpec, stage: str, error: BaseException) -> Answer:
         "repr": _repr(error),
         "traceback": _traceback(error),
     }
-    frames, unsent = ([], "") if stage == "arguments" else _frames(error)
+    frames: Frames = []
+    unsent = ""
+    if stage in ("call", "set-up"):
+        if isinstance(error, Exception):
+            frames, unsent = codec.dump_error(error)
+        else:
+            unsent = (
+                "it is no Exception: it ends the thread that it is raised in, and was meant for the worker's"
+            )
     return _answer(spec, stage, told, unsent, frames)
 
 
-def describe_result(spec: BootSpec, result: object, error: BaseException) -> Answer:
+def describe_result(spec: BootSpec, codec: Codec, result: object, error: BaseException) -> Answer:
     """Return the answer that tells of *result*, which cannot be sent, since *error* was raised."""
     kind = type(result)
     told = {
@@ -60,12 +78,10 @@ def describe_result(spec: BootSpec, result: object, error: BaseException) -> Ans
         "repr": _repr(result),
         "traceback": _traceback(error),
     }
-    return _answer(spec, "result", told, _obstacle("result", result, error), [])
+    return _answer(spec, "result", told, codec.obstacle("result", result, error), [])
 
 
-def _answer(
-    spec: BootSpec, stage: str, told: dict[str, str], unsent: str, frames: list[bytes | memoryview]
-) -> Answer:
+def _answer(spec: BootSpec, stage: str, told: dict[str, str], unsent: str, frames: Frames) -> Answer:
     told = {"stage": stage, **told, "unsent": unsent}
     if spec.secrets:
         from bridge.wire.redaction import Redactor
@@ -75,43 +91,8 @@ def _answer(
         if any(redact.finds(bytes(frame)) for frame in frames):
             frames, told["unsent"] = [], "it holds a declared secret"
     # People know their script as __main__; under which name it was loaded here is our affair.
-    told = {key: text.replace(codec.REMOTE_MAIN, codec.MAIN) for key, text in told.items()}
+    told = {key: text.replace(REMOTE_MAIN, MAIN) for key, text in told.items()}
     return Kind.ERROR, [json.dumps(told).encode(), *frames]
-
-
-def _frames(error: BaseException) -> tuple[list[bytes | memoryview], str]:
-    """Return the frames of what the call itself raised, to be raised again over there; if there are none, why."""
-    if not isinstance(error, Exception):
-        return (
-            [],
-            "it is no Exception: it ends the thread that it is raised in, and was meant for the worker's",
-        )
-    try:
-        return codec.dumps(error, codec.dumper(pickle.Pickler, raised.override)), ""
-    except Exception as broken:
-        # What came by value, from a session without a file, goes back by value.
-        cloudpickle: Any = sys.modules.get("cloudpickle")
-        if cloudpickle is not None:
-            try:
-                return codec.dumps(error, codec.dumper(cloudpickle.CloudPickler, raised.override)), ""
-            except Exception:  # the first failure says more
-                pass
-        return [], _obstacle("error", error, broken)
-
-
-def _obstacle(name: str, value: object, error: BaseException) -> str:
-    """Return which part of *value* it is that cannot be sent, and why."""
-    found = None
-    try:
-        # Not at the top: most workers never need it. Nor may a call that broke the imports break its own answer.
-        from bridge.wire import culprit
-
-        found = culprit.find(value, name)
-    except Exception:
-        pass
-    if found is None:
-        return f"it cannot be pickled in the worker ({type(error).__name__}: {_text(error)})"
-    return f"{found.path}, of type {found.type_name}, cannot be pickled in the worker ({found.why})"
 
 
 def _text(error: BaseException) -> str:

@@ -152,6 +152,8 @@ def _spec(
         main_path=file,
         secrets=options.secrets,
         log_level=options.log_level,
+        codec=options.codec,
+        allowed=options.allowed,
     )
 
 

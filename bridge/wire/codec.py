@@ -23,6 +23,8 @@ __all__ = [
     "mentions",
 ]
 
+PICKLE, PLAIN = "pickle", "json"  #: the names of the codecs: this one, and `wire.plain`
+
 MAIN = "__main__"
 REMOTE_MAIN = "__mp_main__"  #: the name under which a child knows the service's main module
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import threading
 
@@ -23,8 +24,6 @@ def test_a_result_comes_back(life: Life) -> None:
 
 def test_calls_share_a_process(life: Life) -> None:
     """Call after call runs in the one process whose pid the interpreter tells."""
-    import os
-
     assert {life.call(os.getpid) for _ in range(3)} == {life.interpreter.pid}
 
 
@@ -185,3 +184,40 @@ def test_an_object_that_is_pickled_twice_is_the_same() -> None:
     left, right = codec.loads([memoryview(pickle.dumps((shared, shared)))])
 
     assert left is right
+
+
+SIZE = 50_000_000
+
+
+@pytest.mark.promise("binary-payloads")
+def test_a_large_array_is_not_copied_into_a_pickle(life: Life) -> None:
+    """50 MB there and back, intact: what is sent are the array's own bytes, and the pickle beside them is small."""
+    mine = bytearray(os.urandom(1000)) * (SIZE // 1000)
+    request = encode_call(there.grown, (there.Buffer(mine),), {})
+    pickled, sent = request.frames
+    assert isinstance(sent, memoryview)
+    assert sent.obj is mine
+    assert len(pickled) < 500
+
+    back = life.run(request).data
+
+    assert len(back) == SIZE
+    mine[0] = 7  # as the call did to its own
+    assert back == mine
+
+
+@pytest.mark.promise("binary-payloads")
+def test_a_numpy_array_is_not_copied_into_a_pickle(life: Life) -> None:
+    """The same of what people really send."""
+    numpy = pytest.importorskip("numpy")
+    mine = numpy.arange(SIZE // 8, dtype=numpy.float64).reshape(50, -1)
+    request = encode_call(there.echo, (mine,), {})
+    assert len(request.frames) == 2
+    assert len(request.frames[0]) < 500
+    assert numpy.shares_memory(numpy.frombuffer(request.frames[1]), mine)
+
+    back = life.run(request)
+
+    assert (back.shape, back.dtype) == (mine.shape, mine.dtype)
+    assert numpy.array_equal(back, mine)
+    assert back.flags.writeable

@@ -226,3 +226,16 @@ def test_close_waits_for_the_lease(stage: Stage) -> None:
     assert refused == [False]
     assert stage.channel.close(1)
     assert stage.channel.close(0)
+
+
+@pytest.mark.promise("binary-payloads")
+def test_nothing_is_read_before_the_handshake(stage: Stage) -> None:
+    """A channel that nobody has greeted takes no call, and leaves unread what is on it."""
+    waiting = Conversation(line=Line.DATA, incarnation=3, nonce="n", pid=7)
+    channel = DataChannel(stage.owner, stage.host, waiting, stage.pidfd, stage.board, stage.clock)
+    stage.answer(1, "from whom?")
+    assert stage.host.poll(5000)
+
+    with pytest.raises(ChannelUnavailable, match="awaiting hello"):
+        channel.call(encode_call(len, ((),), {}), timeout=10)
+    assert stage.host.poll(0)

@@ -20,6 +20,7 @@ ALL: list[Exception] = [
     errors.AdapterSetUpFailed("method", "type", "description"),
     errors.CallDeadline(1.0, CERTIFICATE),
     errors.ChannelUnavailable("w", "reason"),
+    errors.FunctionRefused("label", "reason"),
     errors.HubClosed("hub"),
     errors.InterpreterUnusable("/python", "found", "remedy"),
     errors.LaunchFailed("w", "reason"),

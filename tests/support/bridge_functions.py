@@ -271,3 +271,34 @@ def _raw_send(frames: list[bytes]) -> None:
     sockets = [found for found in gc.get_objects() if isinstance(found, zmq.Socket) and not found.closed]
     data = next(socket for socket in sockets if socket.getsockopt_string(zmq.LAST_ENDPOINT).endswith(".d"))
     data.send_multipart(frames)
+
+
+class Bomb:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return Path.write_text, (Path(self.path), "exploded")
+
+
+def send_bomb(path: str, kind: str, call_id: int) -> None:
+    """Answer the running call with a pickle that writes *path* where it is unpickled, as a result or an error."""
+    import pickle
+
+    from bridge.wire.frames import Kind, pack
+
+    bomb = pickle.dumps(Bomb(path))
+    told = b'{"stage": "call", "type": "x", "text": "", "repr": "", "traceback": "", "unsent": ""}'
+    if kind == "result":
+        _raw_send([pack(Kind.RESULT, 1, call_id, [bomb])])
+    elif kind == "result and more":
+        _raw_send([pack(Kind.RESULT, 1, call_id, [b"null", bomb]), bomb])
+    else:
+        _raw_send([pack(Kind.ERROR, 1, call_id, [told, bomb]), bomb])
+
+
+def totals(data: bytes | memoryview) -> tuple[str, int, int]:
+    """Return the type of *data*, its size, and the sum of some of it."""
+    return type(data).__name__, len(data), sum(data[:: max(1, len(data) // 100)])
