@@ -264,7 +264,7 @@ class DataChannel:
     def _progress(self, body: list[memoryview]) -> Progress:
         try:
             n, total, note = json.loads(bytes(body[0]))
-        except (ValueError, TypeError, IndexError) as error:
+        except (ValueError, TypeError, IndexError, RecursionError) as error:
             raise ProtocolError(Fault.GARBAGE, f"a progress report that cannot be read ({error!r})") from None
         return Progress(self._owner.worker, self._owner.incarnation, self._owner.pid, n, total, note)
 

@@ -89,7 +89,10 @@ def encode_call(
         NotPicklable: If the function or an argument cannot be sent, and ``path`` says which part of it; nothing was sent.
         ValueError, TypeError, ImportError, AttributeError: If an option has no sense.
     """
-    return _encode(_label(function), function, args, kwargs, options)
+    label = _label(function)
+    if not options:
+        return EncodedCall(label, pickling.dumps((function, tuple(args), dict(kwargs)), label))
+    return _encode(label, function, args, kwargs, options)
 
 
 def encode_method(
@@ -148,8 +151,6 @@ def _encode(
     label: str, function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], options: Options
 ) -> EncodedCall:
     call: tuple[Any, ...] = (function, tuple(args), dict(kwargs))
-    if not options:
-        return EncodedCall(label, pickling.dumps(call, label))
     extras = _extras(options)
     secrets, marking = options.get("secrets", ()), "marking" in extras
     if options.get("codec", codec.PICKLE) == codec.PLAIN:

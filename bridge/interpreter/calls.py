@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bridge.interpreter import failures, pickled, surroundings
+from bridge.interpreter import failures, pickled
 from bridge.interpreter.failures import Answer, Codec
 from bridge.wire.boot_spec import BootSpec
 from bridge.wire.codec import PICKLE
@@ -28,6 +28,9 @@ def perform(spec: BootSpec, frames: Sequence[memoryview]) -> Answer:
     try:
         call = codec.load(spec, frames)
         if len(call) > 3:
+            # Not at the top: most workers never need it.
+            from bridge.interpreter import surroundings
+
             call, marking = surroundings.prepared(*call)
         function, args, kwargs = call
         stage = "call"

@@ -184,7 +184,7 @@ def test_what_may_not_come_kills(stage: Stage, kind: Kind, incarnation: int, cal
     assert stage.owner.kills == [Verdict.PROTOCOL]
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"n": 1}', b"[1, 2]", b"\xff"])
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"n": 1}', b"[1, 2]", b"\xff", b"[" * 60_000])
 @pytest.mark.parametrize("kind", [Kind.PROGRESS, Kind.ERROR, Kind.LOG])
 def test_a_body_that_cannot_be_read(stage: Stage, kind: Kind, body: bytes) -> None:
     """Progress and errors are JSON of a known form; anything else is a fault of the protocol."""
