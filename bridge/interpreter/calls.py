@@ -6,13 +6,17 @@ ends the interpreter, and only a lack of memory does.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from bridge.interpreter import failures, pickled
-from bridge.interpreter.failures import Answer, Codec
+from bridge.interpreter import pickled
 from bridge.wire.boot_spec import BootSpec
 from bridge.wire.codec import PICKLE
 from bridge.wire.frames import Kind
+
+if TYPE_CHECKING:
+    from bridge.interpreter.failures import Answer, Codec
 
 __all__ = ["perform"]
 
@@ -42,11 +46,25 @@ def perform(spec: BootSpec, frames: Sequence[memoryview]) -> Answer:
     ) as error:  # SystemExit and KeyboardInterrupt, too: a call cannot end its worker by raising
         if isinstance(error, MemoryError) and spec.memory is not None:
             raise
-        if stage != "result":
-            return failures.describe_error(spec, codec, stage, error)
-        if marking:
+        if stage == "result" and marking:
             return Kind.RESULT, codec.dump_marked(spec, result)
-        return failures.describe_result(spec, codec, result, error)
+        try:
+            # Not at the top: a worker that never fails needs neither its memory nor its time to start.
+            from bridge.interpreter import failures
+        except Exception as broken:  # the call has broken the imports, or left no descriptor
+            return _bare(stage, error, broken)
+        if stage == "result":
+            return failures.describe_result(spec, codec, result, error)
+        return failures.describe_error(spec, codec, stage, error)
+
+
+def _bare(stage: str, error: BaseException, broken: Exception) -> Answer:
+    """Return the least that can be told of *error*."""
+    told: dict[str, Any] = dict.fromkeys(("text", "repr", "traceback"), "")
+    told["type"] = f"{type(error).__module__}.{type(error).__qualname__}"
+    told["stage"] = stage
+    told["unsent"] = f"the worker can import nothing to describe it with ({type(broken).__name__})"
+    return Kind.ERROR, [json.dumps(told).encode()]
 
 
 def _plain() -> Codec:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Final, Protocol
 
+from bridge.wire import raised  # noqa: F401 (for `pickled.dump_error`: with this module, or not at all)
 from bridge.wire.boot_spec import BootSpec
 from bridge.wire.codec import MAIN, REMOTE_MAIN
 from bridge.wire.frames import Kind

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pickle
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge.interpreter import main_module
-from bridge.interpreter.failures import Frames
-from bridge.wire import codec, raised
+from bridge.wire import codec
 from bridge.wire.boot_spec import BootSpec
+
+if TYPE_CHECKING:
+    from bridge.interpreter.failures import Frames
 
 __all__ = ["dump", "dump_error", "dump_marked", "load", "obstacle"]
 
@@ -56,6 +58,9 @@ def dump_marked(spec: BootSpec, value: object) -> Frames:
 
 def dump_error(error: Exception) -> tuple[Frames, str]:
     """Return the frames of what a call raised, to be raised again over there; if there are none, why."""
+    # Not at the top: a worker that never fails never needs it.
+    from bridge.wire import raised
+
     try:
         return codec.dumps(error, codec.dumper(pickle.Pickler, raised.override)), ""
     except Exception as broken:

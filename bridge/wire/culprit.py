@@ -17,10 +17,12 @@ from bridge.wire.codec import is_in_band
 
 __all__ = ["DEEPEST", "MOST_OBJECTS", "Culprit", "find", "text_of", "type_name"]
 
-#: Objects that are looked at before the search gives up: some seconds of work.
-MOST_OBJECTS: Final = 1_000_000
+#: Objects that are looked at before the search gives up: a second or two of work.
+MOST_OBJECTS: Final = 500_000
 #: How deep the search goes. The Python pickler takes three to five of the interpreter's frames for each level.
 DEEPEST: Final = 100
+#: What can always be pickled, and has no parts.
+_ATOMS: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
 #: Characters of a key that a path shows.
 _LONGEST_KEY: Final = 60
 #: Where the parts of a few types of the standard library lie, which keep them in C.
@@ -119,7 +121,7 @@ class _Tracer(pickle._Pickler):  # the one of pickle's picklers that says what i
         self._left -= 1
         if self._left < 0 or len(self.stack) > DEEPEST:
             raise _Enough
-        if id(obj) in self._excused:
+        if type(obj) in _ATOMS or id(obj) in self._excused:
             return
         # Not taken off when it raises: that is what the caller reads.
         self.stack.append(obj)

@@ -213,3 +213,10 @@ def test_a_result_that_cannot_be_sent_shows_no_secret(house: House) -> None:
 
     assert SECRET not in "".join(map(str, caught.value.args))
     assert caught.value.obstacle.startswith('result["[redacted]"]')
+
+
+def test_a_call_that_breaks_the_imports_has_its_answer(life: Life) -> None:
+    """What is needed to describe an error is imported with the first one; where that fails, the least is told."""
+    with pytest.raises(RemoteError, match=r"builtins\.ValueError .*can import nothing"):
+        life.call(there.fail_without_imports)
+    assert life.call(there.add, 1, 1) == 2

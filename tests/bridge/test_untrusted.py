@@ -107,9 +107,10 @@ def test_what_travels_along_is_on_the_list_or_refused(guarded: Life) -> None:
     trace = {"traceparent": "00-x"}
     got = call(guarded, bridge_adapters.surroundings, trace=trace, context=["bridge_adapters:TENANT"])
     assert got == [None, "nobody", trace]
-    bridge_adapters.REQUEST.set("r")
+    token = bridge_adapters.REQUEST.set("r")
     with pytest.raises(FunctionRefused, match="bridge_adapters:REQUEST"):
         call(guarded, bridge_adapters.surroundings, context=["bridge_adapters:REQUEST"])
+    bridge_adapters.REQUEST.reset(token)
 
 
 def test_errors_are_described(guarded: Life) -> None:

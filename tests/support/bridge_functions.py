@@ -112,6 +112,12 @@ def fail_undone() -> None:
     raise Undone("of mine")
 
 
+def fail_without_imports() -> None:
+    """Raise where nothing can be imported any more."""
+    sys.meta_path.clear()
+    fail()
+
+
 def fail_with_a_cause() -> None:
     """Raise an error with a note, because of another, while a third was handled."""
     try:
