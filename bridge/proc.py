@@ -7,16 +7,22 @@ time.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-__all__ = ["MARK", "Process", "open_member", "processes", "start_time"]
+__all__ = ["MARK", "Process", "look", "open_member", "processes", "start_time"]
 
 #: The environment variable that says to which run and which worker a process belongs: "RUN-ID.ENTRY".
 MARK: Final = "TREEWARDEN_RUN"
 
 _PROC: Final = Path("/proc")
+
+#: Seconds that a process may take between closing its descriptors and having an environment, both within its exec.
+#: It runs no code of its own in between and cannot be stopped there: microseconds, more only where no CPU is free.
+_EXEC: Final = 0.5
+_KERNEL_THREAD: Final = 0x00200000  # PF_KTHREAD of the kernel's linux/sched.h
 
 
 class Process(NamedTuple):
@@ -32,8 +38,16 @@ class Process(NamedTuple):
 def processes() -> Iterator[Process]:
     """Yield the live processes, zombies left out. A few milliseconds for a few hundred."""
     for name in os.listdir(_PROC):  # noqa: PTH208 (a Path for each process would cost more than the rest)
-        if name.isdigit() and (process := _look(int(name))) is not None:
+        if name.isdigit() and (process := look(int(name))) is not None:
             yield process
+
+
+def look(pid: int) -> Process | None:
+    """Return the live process *pid*; None if there is none, or its zombie alone."""
+    stat = _stat(pid)
+    if stat is None or stat[0] in "ZX":
+        return None
+    return Process(pid, int(stat[2]), int(stat[3]), int(stat[19]), _mark(pid))
 
 
 def start_time(pid: int) -> int | None:
@@ -54,13 +68,6 @@ def open_member(process: Process) -> int | None:
     return None
 
 
-def _look(pid: int) -> Process | None:
-    stat = _stat(pid)
-    if stat is None or stat[0] in "ZX":
-        return None
-    return Process(pid, int(stat[2]), int(stat[3]), int(stat[19]), _mark(pid))
-
-
 def _stat(pid: int) -> list[str] | None:
     """Return the fields after the command's name, which may hold anything, spaces and parentheses included."""
     try:
@@ -71,12 +78,32 @@ def _stat(pid: int) -> list[str] | None:
 
 
 def _mark(pid: int) -> str:
+    """Return the mark of the process *pid*, waiting for the end of an exec that it is in the midst of."""
     prefix = f"{MARK}=".encode()
-    try:
-        environment = (_PROC / str(pid) / "environ").read_bytes()
-    except OSError:
-        return ""
-    for item in environment.split(b"\0"):
-        if item.startswith(prefix):
-            return item[len(prefix) :].decode("utf-8", "replace")
-    return ""
+    deadline = time.monotonic() + _EXEC
+    settled = False
+    while True:
+        try:
+            environment = (_PROC / str(pid) / "environ").read_bytes()
+        except OSError:
+            return ""
+        for item in environment.split(b"\0"):
+            if item.startswith(prefix):
+                return item[len(prefix) :].decode("utf-8", "replace")
+        if environment or settled or time.monotonic() > deadline:
+            return ""
+        settled = not _is_in_exec(pid)  # then its environment is there by now: one more look
+        if not settled:
+            time.sleep(0.0005)
+
+
+def _is_in_exec(pid: int) -> bool:
+    """Return whether *pid* has left its old program and has no environment yet: it reads as empty for that moment.
+
+    Its parent may have been told of the new program by then: subprocess.Popen returns as the old descriptors close.
+    """
+    stat = _stat(pid)
+    # Fields 9 and 51 of proc(5): the flags, and where the environment ends, which the kernel sets last.
+    return (
+        stat is not None and stat[0] not in "ZX" and not int(stat[6]) & _KERNEL_THREAD and int(stat[48]) == 0
+    )

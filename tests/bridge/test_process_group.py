@@ -16,7 +16,7 @@ from processes import alive_after
 
 from bridge import process_group
 from bridge.certificate import ExitStatus
-from bridge.proc import MARK, Process, open_member, processes, start_time
+from bridge.proc import MARK, Process, look, open_member, processes, start_time
 from bridge.process_group import ProcessGroup
 from supervision.clock import MonotonicClock
 
@@ -235,6 +235,23 @@ def test_a_pid_alone_names_nobody() -> None:
     os.close(pidfd)
 
     assert open_member(mine._replace(started=mine.started + 1)) is None
+
+
+def test_a_mark_is_seen_from_the_first_moment() -> None:
+    """Popen returns while the new program has no environment yet; whoever looks just then must not see a stranger."""
+    many = ["x"] * 50_000  # they stretch that moment
+    for number in range(10):
+        mark = f"{secrets.token_hex(8)}.{number}"
+        process = subprocess.Popen(
+            [sys.executable, "-S", "-c", "import signal; signal.pause()", *many], env={MARK: mark}
+        )
+        try:
+            seen = look(process.pid)
+            assert seen is not None
+            assert seen.mark == mark
+        finally:
+            process.kill()
+            process.wait()
 
 
 def test_what_proc_tells() -> None:
