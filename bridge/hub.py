@@ -19,6 +19,7 @@ import zmq
 
 from bridge.channel import Socket
 from bridge.errors import HubClosed
+from bridge.memory_group import KernelKills
 from bridge.platform import require_supported
 from bridge.run_dir import RunDirectory
 from supervision.clock import Clock
@@ -62,6 +63,7 @@ class Hub:
     def __init__(self, name: str, *, clock: Clock) -> None:
         self.name = name
         self.clock = clock
+        self.kernel_kills = KernelKills()
         self.on_failure: Callable[[BaseException], None] | None = (
             None  #: told, on its last breath, if the thread dies
         )

@@ -11,7 +11,8 @@ from typing import final
 
 import attrs
 
-from bridge.certificate import CallRecord, Cause, Certificate, ExitStatus, Phase, Verdict, verdict_of
+from bridge.certificate import CallRecord, Cause, Certificate, ExitStatus, Phase, Verdict, ours, verdict_of
+from bridge.evidence import Evidence
 from bridge.process_group import ProcessGroup
 from bridge.wire.board import Board
 from supervision.clock import Clock
@@ -35,8 +36,15 @@ class Inquest:
     """One incarnation's death, from the first suspicion to the certificate."""
 
     def __init__(
-        self, worker: str, incarnation: int, group: ProcessGroup, board: Board, clock: Clock
+        self,
+        worker: str,
+        incarnation: int,
+        group: ProcessGroup,
+        board: Board,
+        clock: Clock,
+        evidence: Evidence,
     ) -> None:
+        self.evidence = evidence
         self._worker = worker
         self._incarnation = incarnation
         self._group = group
@@ -69,6 +77,8 @@ class Inquest:
                 return False
             if self._cause is None or self._cause.verdict is Verdict.STOPPED:
                 self._cause = Cause(why, verdict)
+                if verdict is not Verdict.STOPPED:
+                    self.evidence.sample()
             return True
 
     def conclude(self, scene: Scene) -> Certificate | None:
@@ -99,7 +109,10 @@ class Inquest:
             phase = Phase.STARTING
         else:
             phase = Phase.IDLE if cause is None or cause.verdict is not Verdict.STOPPED else Phase.STOPPING
-        verdict = verdict_of(status, phase=phase, cause=cause, out_of_memory=self._board.out_of_memory)
+        memory = self.evidence.out_of_memory(
+            status, ours=ours(phase, cause) is not None, said=self._board.out_of_memory
+        )
+        verdict = verdict_of(status, phase=phase, cause=cause, out_of_memory=memory)
         return Certificate(
             worker=self._worker,
             incarnation=self._incarnation,
@@ -111,6 +124,9 @@ class Inquest:
             sent_by_us=cause.why if cause is not None and verdict.is_ours else None,
             uptime=self._clock.now() - self._born,
             call=scene.call,
+            out_of_memory=memory,
+            peak_memory=self.evidence.peak(),
             last_output=scene.last_output,
+            stacks=self.evidence.stacks(),
             detail=scene.detail,
         )

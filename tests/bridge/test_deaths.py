@@ -49,7 +49,8 @@ def test_segmentation_fault(life: Life) -> None:
         "SIGSEGV",
         None,
     )
-    assert any("Segmentation fault" in line for line in certificate.last_output)
+    assert certificate.stacks[0] == "Fatal Python error: Segmentation fault"
+    assert any("in crash" in line for line in certificate.stacks)
 
 
 def test_sigkill_from_outside_under_a_call(life: Life) -> None:
