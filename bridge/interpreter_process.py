@@ -58,7 +58,8 @@ class Interpreter:
             worker: Its name, in everything that is said about it.
             incarnation: Unique among those of this name.
             listener: Told of ``InterpreterReady``, ``InterpreterDied`` and each ``OutputLine``, on the hub's thread; must
-                not block. What it raises ends this interpreter.
+                not block. What it raises ends this interpreter. Also of each ``LogRecord``, in the calling thread of
+                the call that made it, which what it raises then leaves.
 
         Raises:
             InterpreterUnusable: The Python cannot be a worker; nothing was started.
@@ -99,7 +100,9 @@ class Interpreter:
             incarnation=identity.incarnation, nonce=identity.nonce, pid=self.pid, control=self._control.socket
         )
         data, greeting = launched.sockets[Line.DATA], self._handshake.conversation(Line.DATA)
-        self.channel = DataChannel(self, data, greeting, spawned.pidfd, spawned.board, hub.clock)
+        self.channel = DataChannel(
+            self, data, greeting, spawned.pidfd, spawned.board, hub.clock, launched.codec
+        )
         self._start_deadline: Timer | None = None  # written once by the launching thread
         self._ready = False  # written on the hub's thread
         self._evidence = Evidence(self._group, spawned.stacks, hub.kernel_kills)
@@ -213,6 +216,10 @@ class Interpreter:
             NoPong: If there is no answer within *timeout* seconds.
         """
         return self._control.ping(timeout)
+
+    def tell(self, event: Event) -> None:
+        """Pass *event* on to the listener; in the calling thread."""
+        self._listener(event)
 
     # On the hub's thread.
 
