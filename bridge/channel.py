@@ -196,6 +196,8 @@ class DataChannel:
             self._clean = True
         except ProtocolError as broken:
             self._owner.kill(str(broken), Verdict.PROTOCOL)
+            # Waited for while this is still the running call: that belongs into the account.
+            broken.certificate = self._owner.account(_CONFIRMATION)
             raise
         finally:
             self._running = None

@@ -132,15 +132,20 @@ class NoPong(BridgeError, TimeoutError):
 
 @final
 class ProtocolError(BridgeError):
-    """The peer broke the protocol; ``fault`` is the class of the fault. Its interpreter is killed."""
+    """The peer broke the protocol; ``fault`` is the class of the fault. Its interpreter is killed.
+
+    ``certificate`` tells of that death, where a call was its victim.
+    """
 
     def __init__(self, fault: Fault, detail: str) -> None:
         super().__init__(fault, detail)
         self.fault = fault
         self.detail = detail
+        self.certificate: Certificate | None = None
 
     def __str__(self) -> str:
-        return f"protocol broken ({self.fault.value}): {self.detail}"
+        told = f"protocol broken ({self.fault.value}): {self.detail}"
+        return told if self.certificate is None else f"{told}. {self.certificate.as_text()}"
 
 
 @final

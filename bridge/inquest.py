@@ -13,6 +13,7 @@ import attrs
 
 from bridge.certificate import CallRecord, Cause, Certificate, ExitStatus, Phase, Verdict, ours, verdict_of
 from bridge.evidence import Evidence
+from bridge.launchers.process import Identity
 from bridge.process_group import ProcessGroup
 from bridge.wire.board import Board
 from supervision.clock import Clock
@@ -37,16 +38,14 @@ class Inquest:
 
     def __init__(
         self,
-        worker: str,
-        incarnation: int,
+        identity: Identity,
         group: ProcessGroup,
         board: Board,
         clock: Clock,
         evidence: Evidence,
     ) -> None:
         self.evidence = evidence
-        self._worker = worker
-        self._incarnation = incarnation
+        self._identity = identity
         self._group = group
         self._board = board
         self._clock = clock
@@ -68,9 +67,14 @@ class Inquest:
     def charge(self, why: str, verdict: Verdict) -> bool:
         """Say why it is about to be signalled. The first cause stays, but a kill replaces a mere request to stop.
 
+        Blocks only for a verdict that wants stacks, and if it is the first, until these are written: at most 0.25 s.
+
         Returns:
             Whether there is anything left to signal.
         """
+        if verdict.wants_stacks and self._cause is None:
+            # Not under the lock. If it dies of something else meanwhile, that was its end.
+            self.evidence.take_stacks()
         with self._lock:
             # Looked at here, since nobody may have heard yet of a death that others caused: it must not become ours.
             if self._certificate is not None or self._group.is_dead():
@@ -114,8 +118,8 @@ class Inquest:
         )
         verdict = verdict_of(status, phase=phase, cause=cause, out_of_memory=memory)
         return Certificate(
-            worker=self._worker,
-            incarnation=self._incarnation,
+            worker=self._identity.worker,
+            incarnation=self._identity.incarnation,
             pid=self._group.pid,
             verdict=verdict,
             phase=phase,

@@ -105,10 +105,8 @@ class Interpreter:
         )
         self._start_deadline: Timer | None = None  # written once by the launching thread
         self._ready = False  # written on the hub's thread
-        self._evidence = Evidence(self._group, spawned.stacks, hub.kernel_kills)
-        self._inquest = Inquest(
-            self.worker, self.incarnation, self._group, self._board, hub.clock, self._evidence
-        )
+        evidence = Evidence(self._group, spawned.stacks, hub.kernel_kills)
+        self._inquest = Inquest(identity, self._group, self._board, hub.clock, evidence)
         self._detail = ""  # what a handler raised; written on the hub's thread
         self._burial = threading.Lock()
         self._buried = False
@@ -133,11 +131,8 @@ class Interpreter:
     def kill(self, why: str, verdict: Verdict = Verdict.KILLED_BY_US) -> None:
         """Send SIGKILL to the whole group, from any thread; the first cause stays.
 
-        Never blocks, unless for a verdict that wants stacks (``Verdict.wants_stacks``): it is given 0.25 s to write them.
-        Does nothing once it is dead.
+        Blocks only for a verdict that wants stacks, until these are written, at most 0.25 s. Does nothing once it is dead.
         """
-        if verdict.wants_stacks:
-            self._evidence.take_stacks()
         if self._inquest.charge(why, verdict):
             self._group.signal(signal.SIGKILL)
 
@@ -284,7 +279,7 @@ class Interpreter:
         self._hub.run.hide_sockets(self._number)
         self.channel.open(self._handshake.conversation(Line.DATA))
         self._ready = True
-        self._evidence.settled()
+        self._inquest.evidence.settled()
         self._listener(
             InterpreterReady(
                 worker=self.worker,
@@ -349,7 +344,7 @@ class Interpreter:
         self._lifeline.close()
         self._group.close()
         self._board.close()
-        self._evidence.close()
+        self._inquest.evidence.close()
         self._hub.run.remove_entry(self._number)
         self._hub.leave(self._number)
         self._buried = True

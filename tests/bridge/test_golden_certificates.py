@@ -70,7 +70,7 @@ def test_crash_signal(life: Life, function: Callable[[], None], number: signal.S
 
 def test_killed_from_outside(life: Life) -> None:
     """A SIGKILL that is nobody's whom we know. A memory cgroup without a kill, where there is one, clears the kernel."""
-    life.interpreter._evidence._memory_group = None  # as on a machine without memory cgroups
+    life.interpreter._inquest.evidence._memory_group = None  # as on a machine without memory cgroups
     os.kill(life.interpreter.pid, signal.SIGKILL)
 
     golden.check("killed-from-outside", life.death())
@@ -138,12 +138,15 @@ def test_stopped(life: Life) -> None:
     golden.check("stopped", certificate)
 
 
+@pytest.mark.promise("malformed-frames")
 def test_protocol_broken(life: Life) -> None:
     """What is no message on the data channel: killed, and the certificate says what was found."""
-    with pytest.raises(ProtocolError):
-        life.call(there.speak_garbage)
+    with pytest.raises(ProtocolError) as caught:
+        life.call(deadly.babble)
 
-    golden.check("protocol-broken", life.death())
+    assert caught.value.certificate is not None
+    assert caught.value.certificate == life.death()
+    golden.check("protocol-broken", caught.value.certificate)
 
 
 @pytest.mark.promise("failed-start-explained")

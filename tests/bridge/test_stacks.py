@@ -120,8 +120,8 @@ def test_a_dead_process_is_not_asked(subject: Subject) -> None:
 def test_a_crash_tells_of_itself_alone(house: House) -> None:
     """What was written for a kill that did not come does not stand in the certificate of a later crash."""
     life = house.ready()
-    life.interpreter._evidence.take_stacks()
-    assert life.interpreter._evidence.stacks()
+    life.interpreter._inquest.evidence.take_stacks()
+    assert life.interpreter._inquest.evidence.stacks()
 
     with pytest.raises(WorkerDied) as caught:
         life.call(deadly.segfault)

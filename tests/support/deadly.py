@@ -12,7 +12,17 @@ import tempfile
 
 from bridge.interpreter import report
 
-__all__ = ["abort", "bus_error", "divide", "dump_and_wait", "fork_and_crash", "illegal", "segfault", "spin"]
+__all__ = [
+    "abort",
+    "babble",
+    "bus_error",
+    "divide",
+    "dump_and_wait",
+    "fork_and_crash",
+    "illegal",
+    "segfault",
+    "spin",
+]
 
 
 def segfault() -> None:
@@ -47,7 +57,15 @@ def illegal() -> None:
     _raise(signal.SIGILL)
 
 
-def spin(path: str = "") -> None:
+def babble() -> None:
+    """Send what is no message on the data channel, and go on for ever."""
+    from bridge_functions import speak_garbage
+
+    speak_garbage()
+    dump_and_wait()
+
+
+def spin() -> None:
     """Say that it runs, then hold the GIL in C for ever."""
     import re
 
