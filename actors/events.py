@@ -37,7 +37,7 @@ class StartsHeldBack(Event):
     certificate: Certificate  #: of the last one
 
     def describe(self) -> str:
-        return f"{self.pool}: {self.failures} workers in a row failed at their start; next try in {self.delay:g} s. {self.certificate.headline()}"
+        return f"{self.pool}: {self.failures} workers in a row failed at their start; next try in {self.delay:g} s. {self.certificate.as_line()}"
 
 
 @final
@@ -50,5 +50,5 @@ class PoolEnded(Event):
     certificates: tuple[Certificate, ...]  #: of the workers that failed at their start, oldest first
 
     def describe(self) -> str:
-        last = self.certificates[-1].headline() if self.certificates else "no certificate"
+        last = self.certificates[-1].as_line() if self.certificates else "no certificate"
         return f"{self.pool} gave up after {len(self.certificates)} failed starts. The last one: {last}"

@@ -197,6 +197,11 @@ class Certificate:
         detail = f": {self.detail}" if self.detail else ""
         return f"{self.worker}#{self.incarnation} (pid {self.pid}) {self._how()}{call}{detail}"
 
+    def as_line(self) -> str:
+        """Return the headline and the last three lines of output in one line, for logs and exit reasons."""
+        words = " | ".join(line.strip() for line in self.last_output[-3:])
+        return f"{self.headline()}; last output: {words}" if words else self.headline()
+
     def as_text(self) -> str:
         """Return the headline, and below it what else is known: figures, the last lines of output, the stacks."""
         return "\n".join(self._lines())

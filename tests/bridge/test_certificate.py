@@ -110,6 +110,15 @@ def test_the_text_tells_everything() -> None:
     assert bare.as_text() == bare.headline()
 
 
+def test_one_line_has_the_last_words() -> None:
+    """For logs and exit reasons: the headline and three lines of output; without output the headline alone."""
+    talker = attrs.evolve(certificate(), last_output=("zero", "one", "  two", "three"))
+
+    assert talker.as_line() == f"{talker.headline()}; last output: one | two | three"
+    silent = attrs.evolve(certificate(), last_output=())
+    assert silent.as_line() == silent.headline()
+
+
 def test_a_figure_that_is_none_of_its_own_says_so() -> None:
     """What a process shared with its service before its exec is in the kernel's figure: then it is an upper bound."""
     bound = attrs.evolve(certificate(), peak_memory=PeakMemory(61_000_000, exact=False))
