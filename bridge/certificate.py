@@ -34,6 +34,7 @@ class Phase(enum.Enum):
     IDLE = "idle"
     RUNNING = "running"  #: a call had been begun and was not answered
     STOPPING = "stopping"  #: it had been asked to end
+    UNKNOWN = "unknown"  #: nobody is left who knows
 
 
 @final
@@ -192,7 +193,7 @@ class Certificate:
         if self.call is not None:
             doing = "while running" if self.call.begun else "before it began"
             call = f" {doing} call {self.call.id}, {self.call.label} ({self.call.age:.3g} s)"
-        elif self.phase is not Phase.RUNNING:
+        elif self.phase not in (Phase.RUNNING, Phase.UNKNOWN):
             call = f" while {self.phase.value}"
         detail = f": {self.detail}" if self.detail else ""
         return f"{self.worker}#{self.incarnation} (pid {self.pid}) {self._how()}{call}{detail}"

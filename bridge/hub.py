@@ -17,6 +17,7 @@ from typing import Final, Protocol, final
 
 import zmq
 
+from bridge.certificate import Certificate
 from bridge.channel import Socket
 from bridge.errors import HubClosed
 from bridge.memory_group import KernelKills
@@ -64,6 +65,7 @@ class Hub:
         self.name = name
         self.clock = clock
         self.kernel_kills = KernelKills()
+        self.unseen: list[Certificate] = []  #: of what dead services had left; complete once started
         self.on_failure: Callable[[BaseException], None] | None = (
             None  #: told, on its last breath, if the thread dies
         )
@@ -99,7 +101,7 @@ class Hub:
             RunDirectoryUnusable: If there is no place for the sockets.
         """
         require_supported()
-        self._run = RunDirectory.create(self.clock)
+        self._run = RunDirectory.create(self.clock, unseen=self.unseen.append)
         self._context = zmq.Context()
         self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._poller.register(self._wake_fd, zmq.POLLIN)

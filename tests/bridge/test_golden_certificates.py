@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +23,8 @@ from processes import alive_after
 
 from bridge.certificate import Certificate, OutOfMemory, Verdict
 from bridge.errors import CallDeadline, ProtocolError, WorkerDied
+from bridge.run_dir import RunDirectory
+from supervision.clock import MonotonicClock
 
 #: Bytes; a worker is up with a tenth of it.
 LIMIT = 400 * 1024 * 1024
@@ -182,6 +186,35 @@ def test_a_start_that_takes_too_long(house: House, tmp_path: Path) -> None:
     )
 
     golden.check("start-timeout", house.launch(path=[str(tmp_path)], start_timeout=2).death())
+
+
+SERVICE = """
+from bridge_house import House
+life = House().ready()
+print(life.interpreter.pid, flush=True)
+life.told.get()
+"""
+
+
+def test_its_service_is_gone(no_leaks: None, tmp_path: Path) -> None:
+    """Killed with its service, by the kernel: the next start finds its entry, and says what is not known."""
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "XDG_RUNTIME_DIR": str(tmp_path)}
+    service = subprocess.Popen([sys.executable, "-c", SERVICE], stdout=subprocess.PIPE, env=env)
+    assert service.stdout is not None
+    pid = int(service.stdout.readline())
+    service.kill()
+    service.communicate(timeout=PATIENCE)
+    found: list[Certificate] = []
+
+    RunDirectory.create(MonotonicClock(), [tmp_path], unseen=found.append).remove()
+
+    (certificate,) = found
+    assert certificate.pid == pid
+    assert certificate.verdict is Verdict.SERVICE_GONE
+    golden.check("service-gone", certificate)
+    again: list[Certificate] = []
+    RunDirectory.create(MonotonicClock(), [tmp_path], unseen=again.append).remove()
+    assert again == []
 
 
 def test_a_stolen_status(life: Life, house: House) -> None:

@@ -22,6 +22,7 @@ _CHANGES = (
     # Which of the two it is depends on how big the service is that runs the tests.
     (r"peak memory (at most )?\d[\d.]* MB", "peak memory N MB"),
     (r"#\d+ ", "#N "),
+    (r"treewarden-[0-9a-f]+", "treewarden-N"),
     (r"(Current thread|Thread) 0x[0-9a-f]+( \[[^]]*\])?", r"\1"),
     (r'File "[^"]*/([^/"]+)", line \d+', r'File "\1"'),
 )
