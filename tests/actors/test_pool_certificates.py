@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import queue
+import subprocess
+import sys
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
@@ -15,7 +18,9 @@ from actors.errors import PoolCannotStart, PoolGaveUp
 from actors.events import WorkerReplaced
 from bridge.certificate import Verdict
 from bridge.errors import WorkerDied
+from bridge.events import LeftoverSwept
 from bridge.options import InterpreterOptions
+from supervision import Tree
 from supervision.events import Event
 
 
@@ -34,6 +39,40 @@ def test_who_waits_for_workers_that_cannot_start_is_told_at_once(no_leaks: None,
     for part in ("failed to start", "exit code 1", "while starting", "ImportError: half a library"):
         assert part in text
     assert "\n" not in text
+
+
+@pytest.fixture
+def debris(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The run directory of a service that died beside its worker; return the worker's pid."""
+    dead = subprocess.Popen([sys.executable, "-S", "-c", ""])
+    dead.wait()
+    path = tmp_path / "treewarden-0123abcd"
+    path.mkdir(mode=0o700)
+    (path / "lock").touch()
+    owner = {"run_id": "0123abcd" * 2, "pid": dead.pid, "started": 1}
+    (path / "owner").write_text(json.dumps(owner))
+    entry = {"worker": "tree/census/1", "incarnation": 7, "pid": dead.pid, "started": 1}
+    (path / "1.json").write_text(json.dumps(entry))
+    (path / "2.json").write_text("half of an en")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    return dead.pid
+
+
+def test_what_a_dead_service_left_is_told_at_the_start(no_leaks: None, debris: int) -> None:
+    """Each entry that can be read is one event, with a certificate that says how little is known."""
+    told: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    tree = Tree("tree", [Pool(workers=1).child_spec()])
+    tree.events.subscribe(told.put)
+    with tree:
+        pass
+
+    events = [told.get() for _ in range(told.qsize())]
+    (swept,) = (event for event in events if isinstance(event, LeftoverSwept))
+    certificate = swept.certificate
+    assert (certificate.worker, certificate.incarnation, certificate.pid) == ("tree/census/1", 7, debris)
+    assert certificate.verdict is Verdict.SERVICE_GONE
+    assert certificate.uptime is None
+    assert certificate.headline() in swept.describe()
 
 
 def test_a_death_is_a_broken_process_pool_with_its_certificate(no_leaks: None) -> None:

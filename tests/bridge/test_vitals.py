@@ -8,9 +8,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 
+import bridge_functions as there
 import pytest
+from bridge_house import House
+from deadly import eat_and_leave
 from processes import alive_after
 
+from bridge.errors import WorkerDied
 from bridge.vitals import peak_of_the_dead, vitals
 
 MB = 1024 * 1024
@@ -53,6 +57,36 @@ def test_the_living(start: Callable[[str], tuple[subprocess.Popen[bytes], int]])
     assert found.catches(signal.SIGUSR1)
     assert not found.catches(signal.SIGUSR2)
     assert found.state in "RS"
+
+
+def test_a_peak_that_may_be_the_services_is_a_bound(house: House) -> None:
+    """Before its exec a worker has its service's memory, and the kernel does not forget it: then the peak is a bound."""
+    big = b"x" * 300 * MB
+    small, eater = house.ready(), house.ready()
+    del big
+
+    for life, function in ((small, there.leave), (eater, eat_and_leave)):
+        with pytest.raises(WorkerDied):
+            life.call(function, 3)
+
+    bound, own = small.death().peak_memory, eater.death().peak_memory
+    assert bound is not None
+    assert own is not None
+    assert (bound.exact, bound.bytes > 300 * MB) == (False, True)
+    assert (own.exact, own.bytes > 600 * MB) == (True, True)
+
+
+def test_the_peak_of_one_that_we_kill_is_its_own(house: House) -> None:
+    """It was looked at before the kill, so the service's memory is not in it."""
+    big = b"x" * 300 * MB
+    life = house.ready()
+    del big
+
+    life.interpreter.kill("enough")
+
+    peak = life.death().peak_memory
+    assert peak is not None
+    assert (peak.exact, peak.bytes < 200 * MB) == (True, True)
 
 
 def test_a_zombie_has_no_memory_left_but_a_peak(

@@ -18,6 +18,7 @@ __all__ = [
     "bus_error",
     "divide",
     "dump_and_wait",
+    "eat_and_leave",
     "fork_and_crash",
     "illegal",
     "segfault",
@@ -80,6 +81,12 @@ def dump_and_wait() -> None:
     report(1)
     while True:
         signal.pause()
+
+
+def eat_and_leave(code: int) -> None:
+    """Have 700 MB for a moment, then end without any clean-up."""
+    eaten = b"x" * 700 * 2**20
+    os._exit(code if eaten else 0)
 
 
 def fork_and_crash() -> int:
