@@ -14,6 +14,7 @@ import deadly
 import pytest
 from bridge_house import House, Life
 
+from bridge import stacks
 from bridge.certificate import Verdict
 from bridge.errors import CallDeadline, WorkerDied
 from bridge.stacks import Stacks
@@ -88,14 +89,23 @@ def test_one_that_is_stopped_is_continued_for_it(subject: Subject) -> None:
     assert "most recent call first" in subject.take()[0]
 
 
-@pytest.mark.parametrize(
-    "subject",
-    ["pass", f"{REGISTER}; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGURG])"],
-    indirect=True,
-    ids=["no handler", "blocked"],
-)
-def test_one_that_does_not_listen_is_not_waited_for(subject: Subject) -> None:
-    """Nothing comes, nothing ends, and the wait has an end of its own."""
+@pytest.mark.parametrize("subject", ["pass"], indirect=True)
+def test_one_that_does_not_listen_is_not_waited_for(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has no handler (it is starting, or its code took it away): it is neither asked nor waited for."""
+    monkeypatch.setattr(stacks, "wait_readable", lambda *_: pytest.fail("it was waited for"))
+
+    assert subject.take() == ()
+    assert subject.popen.poll() is None
+
+
+BLOCKED = f"{REGISTER}; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGURG])"
+
+
+@pytest.mark.parametrize("subject", [BLOCKED], indirect=True)
+def test_the_wait_for_stacks_has_an_end(subject: Subject) -> None:
+    """It has a handler that it never comes to: nothing is written, and the wait ends all the same."""
     assert subject.take() == ()
     assert subject.popen.poll() is None
 
@@ -126,9 +136,9 @@ def test_a_crash_tells_of_itself_alone(house: House) -> None:
     with pytest.raises(WorkerDied) as caught:
         life.call(deadly.segfault)
 
-    stacks = caught.value.certificate.stacks
-    assert stacks[0] == "Fatal Python error: Segmentation fault"
-    assert len([line for line in stacks if line.startswith("Current thread")]) == 1
+    lines = caught.value.certificate.stacks
+    assert lines[0] == "Fatal Python error: Segmentation fault"
+    assert len([line for line in lines if line.startswith("Current thread")]) == 1
 
 
 def test_a_crash_of_a_copy_is_not_the_interpreters(life: Life) -> None:
