@@ -37,6 +37,7 @@ class Verdict(enum.Enum):
     START_FAILED = "start failed"  #: it ended itself before its handshake
     START_TIMEOUT = "start timeout"  #: killed by us because its handshake did not come
     PROTOCOL = "protocol broken"  #: killed by us because it sent what it must not
+    SILENT = "silent"  #: killed by us because it did not answer and its process was stopped or gone
     UNKNOWN = "unknown"  #: somebody else reaped its exit status
 
     @property
@@ -46,7 +47,14 @@ class Verdict(enum.Enum):
 
 
 _OURS = frozenset(
-    {Verdict.KILLED_BY_US, Verdict.STOPPED, Verdict.DEADLINE, Verdict.START_TIMEOUT, Verdict.PROTOCOL}
+    {
+        Verdict.KILLED_BY_US,
+        Verdict.STOPPED,
+        Verdict.DEADLINE,
+        Verdict.START_TIMEOUT,
+        Verdict.PROTOCOL,
+        Verdict.SILENT,
+    }
 )
 
 
@@ -183,5 +191,7 @@ class Certificate:
                 return f"was killed: no handshake in time{ours}"
             case Verdict.PROTOCOL:
                 return f"was killed for breaking the protocol{ours}"
+            case Verdict.SILENT:
+                return f"was killed for its silence{ours}"
             case Verdict.UNKNOWN:
                 return f"ended with unknown status: somebody else reaped it{ours}"

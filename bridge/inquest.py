@@ -43,8 +43,9 @@ class Inquest:
         self._board = board
         self._clock = clock
         self._born = clock.now()
-        self._lock = threading.Lock()  # guards the next two
+        self._lock = threading.Lock()  # guards the next three
         self._cause: Cause | None = None
+        self._interrupt: tuple[int, Cause] | None = None  # the last call that SIGINT was sent to, and why
         self._certificate: Certificate | None = None
         self._dead = threading.Event()  # set once there is a certificate
 
@@ -71,6 +72,11 @@ class Inquest:
                 self._cause = Cause(why, verdict)
             return True
 
+    def interrupted(self, call_id: int, why: str, verdict: Verdict) -> None:
+        """Say why SIGINT is about to be sent, for a call; it ends only a process that has put its default back."""
+        with self._lock:
+            self._interrupt = (call_id, Cause(why, verdict))
+
     def conclude(self, scene: Scene) -> Certificate | None:
         """Kill what the dead process left of its group and write the certificate; None if it was written before."""
         with self._lock:
@@ -93,6 +99,14 @@ class Inquest:
     def _write(self, status: ExitStatus, scene: Scene) -> Certificate:
         """Return the certificate. Under the lock."""
         cause = self._cause
+        if (
+            cause is None
+            and status.signal == "SIGINT"
+            and scene.call is not None
+            and self._interrupt is not None
+        ):
+            call_id, interrupt = self._interrupt
+            cause = interrupt if call_id == scene.call.id else None
         if scene.call is not None and scene.call.begun:
             phase = Phase.RUNNING
         elif not scene.ready:

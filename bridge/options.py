@@ -13,6 +13,8 @@ from typing import Any, Final, TypeAlias, final
 
 import attrs
 
+from bridge.ladder import Graces
+
 __all__ = ["LEAST_MEMORY", "InterpreterOptions"]
 
 #: Bytes below which no interpreter gets as far as its handshake.
@@ -48,9 +50,9 @@ def _threads(_: Any, __: _Attribute, value: Any) -> None:
         raise ValueError(f"threads={value!r}: expected an int >= 1")
 
 
-def _start_timeout(_: Any, __: _Attribute, value: Any) -> None:
+def _seconds(_: Any, attribute: _Attribute, value: Any) -> None:
     if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
-        raise ValueError(f"start_timeout={value!r}: expected seconds > 0 (math.inf: no limit)")
+        raise ValueError(f"{attribute.name}={value!r}: expected seconds > 0 (math.inf: no limit)")
 
 
 def _path(value: Any) -> tuple[Any, ...]:
@@ -76,6 +78,10 @@ class InterpreterOptions:
         memory: The most address space it may have, in bytes (RLIMIT_AS); None: no limit.
         threads: How many threads numeric libraries may start (OMP_NUM_THREADS and its like).
         start_timeout: Seconds from the launch until its handshake; math.inf: no limit.
+        ping_interval: Seconds between two pings; math.inf: none, and no worker is found silent.
+        silence_grace: Seconds without an answer after which a process that is stopped, or gone without an exit, is
+            killed. One that runs is not: it may hold the GIL until its call's deadline.
+        graces: How a call is ended that overran its deadline, or was cancelled.
 
     Raises:
         TypeError: If an option is unknown, or of the wrong type.
@@ -92,7 +98,10 @@ class InterpreterOptions:
     )
     memory: int | None = attrs.field(default=None, validator=_memory)
     threads: int = attrs.field(default=1, validator=_threads)
-    start_timeout: float = attrs.field(default=30.0, validator=_start_timeout)
+    start_timeout: float = attrs.field(default=30.0, validator=_seconds)
+    ping_interval: float = attrs.field(default=5.0, validator=_seconds)
+    silence_grace: float = attrs.field(default=10.0, validator=_seconds)
+    graces: Graces = attrs.field(factory=Graces, validator=attrs.validators.instance_of(Graces))
 
     @property
     def has_start_deadline(self) -> bool:

@@ -10,7 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 
-from bridge.interpreter import main_module
+from bridge.interpreter import interruption, main_module
 from bridge.wire import codec
 from bridge.wire.boot_spec import BootSpec
 from bridge.wire.frames import Kind
@@ -33,7 +33,7 @@ def perform(spec: BootSpec, frames: Sequence[memoryview]) -> Answer:
             main_module.load(spec)
         function, args, kwargs = codec.loads(frames)
         stage = "call"
-        result = function(*args, **kwargs)
+        result = interruption.run(function, args, kwargs)
         stage = "result"
         return Kind.RESULT, _dumps(result)
     except (

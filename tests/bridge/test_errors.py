@@ -17,7 +17,10 @@ CERTIFICATE = Certificate(
 )
 
 ALL: list[Exception] = [
+    errors.CallCancelled("module.function", False),
+    errors.CallCancelled("module.function", True, CERTIFICATE),
     errors.CallDeadline(1.0, CERTIFICATE),
+    errors.CallDeadline(1.0, None),
     errors.ChannelUnavailable("w", "reason"),
     errors.HubClosed("hub"),
     errors.InterpreterUnusable("/python", "found", "remedy"),
@@ -33,7 +36,7 @@ ALL: list[Exception] = [
 ]
 
 
-@pytest.mark.parametrize("error", ALL, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("error", ALL, ids=[f"{n}-{type(each).__name__}" for n, each in enumerate(ALL)])
 def test_errors_survive_pickling(error: Exception) -> None:
     """The copy has the same type, arguments and text."""
     copy = pickle.loads(pickle.dumps(error))
