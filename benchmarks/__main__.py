@@ -11,7 +11,11 @@ from benchmarks.report import Report, as_json, as_table
 from benchmarks.rounds import Effort
 
 #: NAME -> the module whose ``run(effort)`` measures it.
-NAMES = {"actors": "benchmarks.actors", "supervisor": "benchmarks.supervisor"}
+NAMES = {
+    "actors": "benchmarks.actors",
+    "supervisor": "benchmarks.supervisor",
+    "bridge": "benchmarks.bridge",
+}
 
 
 def main() -> int:

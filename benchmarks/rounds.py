@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import enum
 import os
-import threading
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from pathlib import Path
 from typing import final
 
 __all__ = ["Effort", "in_rounds", "pinned"]
@@ -49,21 +49,25 @@ def in_rounds(
 
 
 @contextlib.contextmanager
-def pinned() -> Iterator[None]:
-    """Run on one CPU, where the platform can say so; threads that exist move, too, and those made meanwhile come back."""
+def pinned(*others: int) -> Iterator[None]:
+    """Run on one CPU, where the platform can say so, this process's threads and those of the processes *others*.
+
+    Threads that exist move, whoever made them, and those made meanwhile come back.
+    """
     if not hasattr(os, "sched_setaffinity"):
         yield
         return
     before = os.sched_getaffinity(0)
-    _move({min(before)})
+    pids = [os.getpid(), *others]
+    _move(pids, {min(before)})
     try:
         yield
     finally:
-        _move(before)
+        _move(pids, before)
 
 
-def _move(cpus: Set[int]) -> None:
-    for thread in threading.enumerate():
-        if thread.native_id is not None:
+def _move(pids: Iterable[int], cpus: Set[int]) -> None:
+    for pid in pids:
+        for thread in Path(f"/proc/{pid}/task").iterdir():
             with contextlib.suppress(ProcessLookupError):
-                os.sched_setaffinity(thread.native_id, cpus)
+                os.sched_setaffinity(int(thread.name), cpus)

@@ -6,14 +6,11 @@ in `interpreter_process`.
 
 from __future__ import annotations
 
-import contextlib
-import json
 import math
 import threading
 from collections.abc import Callable
 from typing import Any, Final, Protocol, final
 
-import attrs
 import zmq
 
 from bridge.certificate import CallRecord, Certificate, Verdict
@@ -23,15 +20,18 @@ from bridge.errors import (
     CallDeadline,
     ChannelUnavailable,
     ProtocolError,
-    RemoteTraceback,
     WorkerDied,
 )
-from bridge.payload import EncodedCall, decode_result, error_of
+from bridge.outcome import cancelled_of, decode_plain_result, decode_result, error_of
+from bridge.payload import EncodedCall
 from bridge.protocol import Conversation, State
+from bridge.reports import Progress, Reporter, log_record_of, progress_of
 from bridge.wire import exchange
 from bridge.wire.board import Board
-from bridge.wire.frames import Fault, Header, Kind, WireError
+from bridge.wire.codec import PICKLE
+from bridge.wire.frames import Header, Kind, WireError
 from supervision.clock import Clock
+from supervision.events import Event
 
 __all__ = ["DataChannel", "Incarnation", "Progress", "Socket", "receive", "send"]
 
@@ -45,34 +45,17 @@ _CONFIRMATION: Final = 5.0
 _LONGEST_POLL: Final = 3600
 
 
-@final
-@attrs.frozen
-class Progress:
-    """What a running call reports with ``bridge.interpreter.report``."""
-
-    worker: str
-    incarnation: int
-    pid: int
-    n: float
-    total: float | None
-    note: str
-
-
-class Incarnation(Protocol):
+class Incarnation(Reporter, Protocol):
     """What a channel needs of the interpreter that it belongs to."""
-
-    @property
-    def worker(self) -> str: ...
-    @property
-    def incarnation(self) -> int: ...
-    @property
-    def pid(self) -> int: ...
 
     def kill(self, why: str, verdict: Verdict = ...) -> None:
         """Kill the whole group; never blocks."""
 
     def account(self, timeout: float) -> Certificate:
         """Return the certificate, or what is known after *timeout* seconds."""
+
+    def tell(self, event: Event) -> None:
+        """Pass *event* on to whoever listens; in the calling thread."""
 
 
 def send(socket: Socket, kind: Kind, incarnation: int, call_id: int, body: Any = ()) -> bool:
@@ -114,7 +97,9 @@ class DataChannel:
         board: Board,
         clock: Clock,
         enforcement: Enforcement,
+        codec: str = PICKLE,
     ) -> None:
+        self._codec = codec
         self.socket = socket
         self.enforcement = enforcement  #: ends its calls that must end
         self._owner = owner
@@ -170,15 +155,23 @@ class DataChannel:
             CallDeadline: The call overran and was ended; its ``certificate`` says whether the interpreter is dead, too.
             CallCancelled: Somebody else cancelled it; likewise.
             WorkerDied: The interpreter died before it answered; ``started`` says whether the call had begun.
-            ChannelUnavailable: Another call holds the channel, or it is not open; nothing was sent.
+            ChannelUnavailable: Another call holds the channel, or it is not open, or the call is encoded with another
+                codec than the interpreter's; nothing was sent.
             ProtocolError: The interpreter broke the protocol and was killed for it.
             NotPicklable: The arguments, or the result, could not be rebuilt on the other side.
-            RemoteError: The function raised something that cannot be raised here.
+            FunctionRefused: It is not on the list of an interpreter that runs without pickle.
+            AdapterSetUpFailed: The method was not called.
+            RemoteError: The function raised, or returned, something that cannot be brought here.
             Exception: Whatever else the function raised, with the worker's traceback as its cause.
         """
         if not self._lease.acquire(blocking=False):
             raise self._unavailable("another call holds it")
+        result: Any = None
         try:
+            if request.codec != self._codec:
+                raise self._unavailable(
+                    f"its codec is {self._codec}, and the call is encoded with {request.codec}"
+                )
             if self._conversation.state is not State.OPEN:
                 raise self._unavailable(f"it is {self._conversation.state.value}")
             self._clean = False
@@ -188,7 +181,10 @@ class DataChannel:
             # Without a peer there is no room either: then the interpreter is dying, and the poll tells.
             send(self.socket, Kind.CALL, self._owner.incarnation, call_id, request.frames)
             header, body = self._await_answer(call_id, request.label, now, timeout, on_progress)
-            error = None if header.kind is Kind.RESULT else self._error(request.label, header, body)
+            error = self._error(request.label, header, body)
+            if error is None and self._codec != PICKLE:
+                # In here: what cannot be read is a fault of the peer.
+                result = decode_plain_result(body)
             # Before the look: who wants to end this call does the reverse (see Enforcement.begin).
             self._running = None
             if not self.enforcement.is_active or self._lives_on(call_id):
@@ -203,7 +199,7 @@ class DataChannel:
             self._lease.release()
         if error is not None:
             raise error
-        return decode_result(request.label, body)
+        return decode_result(request.label, body) if self._codec == PICKLE else result
 
     def close(self, timeout: float) -> bool:
         """Close the socket once no call holds it; blocks at most *timeout* seconds. Idempotent.
@@ -258,18 +254,14 @@ class DataChannel:
         message = receive(self.socket)
         if message is None or not self._conversation.answers(message[0], call_id):
             return None
-        if message[0].kind is not Kind.PROGRESS:
-            return message
-        if on_progress is not None:
-            on_progress(self._progress(message[1]))
-        return None
-
-    def _progress(self, body: list[memoryview]) -> Progress:
-        try:
-            n, total, note = json.loads(bytes(body[0]))
-        except (ValueError, TypeError, IndexError) as error:
-            raise ProtocolError(Fault.GARBAGE, f"a progress report that cannot be read ({error!r})") from None
-        return Progress(self._owner.worker, self._owner.incarnation, self._owner.pid, n, total, note)
+        if message[0].kind is Kind.PROGRESS:
+            if on_progress is not None:
+                on_progress(progress_of(self._owner, message[1]))
+            return None
+        if message[0].kind is Kind.LOG:
+            self._owner.tell(log_record_of(self._owner, call_id, message[1]))
+            return None
+        return message
 
     def _last_answer(
         self, call_id: int, label: str, on_progress: Callable[[Progress], None] | None
@@ -326,13 +318,10 @@ class DataChannel:
         # It died by itself, perhaps in the moment of its deadline; that is the better account.
         return WorkerDied(certificate, started)
 
-    @staticmethod
-    def _error(label: str, header: Header, body: list[memoryview]) -> Exception:
+    def _error(self, label: str, header: Header, body: list[memoryview]) -> Exception | None:
         """Return what an answer that is no result tells."""
-        if header.kind is Kind.ERROR:
-            return error_of(label, body)
-        told = bytes(body[0])
-        cancelled = CallCancelled(label, started=bool(told))
-        with contextlib.suppress(ValueError, TypeError, KeyError):
-            cancelled.__cause__ = RemoteTraceback(json.loads(told)["traceback"])
-        return cancelled
+        if header.kind is Kind.RESULT:
+            return None
+        if header.kind is Kind.CANCELLED:
+            return cancelled_of(label, body)
+        return error_of(label, body, self._codec == PICKLE)

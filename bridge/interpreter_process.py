@@ -59,7 +59,8 @@ class Interpreter:
             worker: Its name, in everything that is said about it.
             incarnation: Unique among those of this name.
             listener: Told of ``InterpreterReady``, ``InterpreterDied`` and each ``OutputLine``, on the hub's thread; must
-                not block. What it raises ends this interpreter.
+                not block. What it raises ends this interpreter. Also of each ``LogRecord``, in the calling thread of
+                the call that made it, which what it raises then leaves.
 
         Raises:
             InterpreterUnusable: The Python cannot be a worker; nothing was started.
@@ -98,14 +99,10 @@ class Interpreter:
         )
         self._inquest = Inquest(self.worker, self.incarnation, self._group, self._board, hub.clock)
         self._signals = Signals(self._group, self._inquest, self._board, self._control)
+        enforcement = Enforcement(self._signals, options.graces, hub.clock)
+        data, greeting = launched.sockets[Line.DATA], self._handshake.conversation(Line.DATA)
         self.channel = DataChannel(
-            self,
-            launched.sockets[Line.DATA],
-            self._handshake.conversation(Line.DATA),
-            spawned.pidfd,
-            spawned.board,
-            hub.clock,
-            Enforcement(self._signals, options.graces, hub.clock),
+            self, data, greeting, spawned.pidfd, spawned.board, hub.clock, enforcement, launched.codec
         )
         self._start_deadline = StartDeadline(
             hub.clock, options.start_timeout, lambda why: self.kill(why, Verdict.START_TIMEOUT)
@@ -214,15 +211,16 @@ class Interpreter:
         return self._control.ping(timeout)
 
     def cancel(self, call_id: int) -> CancelOutcome:
-        """End the call *call_id*, as ``channel.running()`` names it, from another thread than its caller's. Blocks.
+        """End the call *call_id*, as ``channel.running()`` names it, from another thread than its caller's.
 
-        For as long as it takes: at most the sum of the options' graces, and the moment that a kill takes. The caller gets
-        CallCancelled, unless the call had ended of itself.
-
-        Returns:
-            What was achieved.
+        Blocks at most for the sum of the options' graces, and the moment that a kill takes. The caller gets CallCancelled,
+        unless the call had ended of itself. Returns what was achieved.
         """
         return cancel(call_id, self.channel, self._control.waiting(call_id), self._hub.clock)
+
+    def tell(self, event: Event) -> None:
+        """Pass *event* on to the listener; in the calling thread."""
+        self._listener(event)
 
     # On the hub's thread.
 

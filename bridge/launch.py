@@ -35,6 +35,7 @@ class Launched:
     spawned: Spawned
     sockets: Mapping[Line, Socket]  #: bound, the calling thread's for now
     since: float  #: when it was launched, on the hub's clock
+    codec: str  #: how calls are written to it
 
 
 def launch(hub: Hub, options: InterpreterOptions, *, worker: str, incarnation: int) -> Launched:
@@ -71,4 +72,6 @@ def launch(hub: Hub, options: InterpreterOptions, *, worker: str, incarnation: i
         since = hub.clock.now()
         spawned = spawn(python, options, identity)
         undo.pop_all()
-    return Launched(number=number, identity=identity, spawned=spawned, sockets=sockets, since=since)
+    return Launched(
+        number=number, identity=identity, spawned=spawned, sockets=sockets, since=since, codec=options.codec
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import zmq
 
@@ -19,6 +19,9 @@ from bridge.wire import exchange
 from bridge.wire.board import Board
 from bridge.wire.boot_spec import BootSpec
 from bridge.wire.frames import VERSION, Kind
+
+if TYPE_CHECKING:
+    from bridge.interpreter.failures import Answer
 
 __all__ = ["OUT_OF_MEMORY", "run"]
 
@@ -50,6 +53,8 @@ def run(spec: BootSpec) -> None:
         exchange.send(data, Kind.PROGRESS, spec.incarnation, call_id, [report], block=True)
 
     reporting.lend(send_report)
+    if spec.log_level is not None:
+        _forward_logs(spec, data)
     poller = zmq.Poller()
     poller.register(data, zmq.POLLIN)
     poller.register(stop_fd, zmq.POLLIN)
@@ -73,7 +78,7 @@ def _serve(spec: BootSpec, board: Board, data: Any, side: Side) -> None:
     header, body = exchange.receive(data)
     call_id = header.call_id
 
-    answer: calls.Answer = (Kind.CANCELLED, [b""])
+    answer: Answer = (Kind.CANCELLED, [b""])
     try:
         # In here, and only in here, SIGINT may raise: from the next line until the window is closed.
         interruption.begin(call_id)
@@ -95,6 +100,20 @@ def _serve(spec: BootSpec, board: Board, data: Any, side: Side) -> None:
     board.finished = call_id
     if board.cancelled == call_id:
         side.tell(call_id)
+
+
+def _forward_logs(spec: BootSpec, data: Any) -> None:
+    # Not at the top: nobody else needs the standard library's logging.
+    from bridge.interpreter import logs
+
+    def offer_record(call_id: int, record: bytes) -> bool:
+        try:
+            exchange.send(data, Kind.LOG, spec.incarnation, call_id, [record])
+        except zmq.Again:
+            return False
+        return True
+
+    reporting.lend_for_logs(offer_record, logs.install(spec, reporting.offer).tell_dropped)
 
 
 def _hello(spec: BootSpec) -> bytes:

@@ -45,6 +45,7 @@ class Kind(enum.IntEnum):
     PING = 7  #: host to child, control
     PONG = 8  #: child to host, control: answers the ping with the same id
     STOP = 9  #: host to child, control: end after the running call
+    LOG = 10  #: child to host, data: a log record of the running call (JSON)
     CANCEL = 11  #: host to child, control: tell what becomes of this call, which the board calls cancelled
     CANCELLED = 12  #: child to host. Data: as ERROR, of a call that was interrupted; empty: it never began. Control: what
     #: the cancelling of this call has achieved (text)

@@ -21,6 +21,7 @@ OWED = {
         "start_linear": "<= 1.5",
         "stop_linear": "<= 1.5",
     },
+    "bridge": {"direct_call": "<= 1.15", "start_exec_cold": "<= 0.7", "idle_worker_uss_mb": "<= 9"},
 }
 
 #: As ``python -m benchmarks``, but for where it looks: what is installed comes before the checkout.
@@ -90,7 +91,7 @@ def test_without_a_name_all_are_measured_and_a_table_is_printed() -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["actors", "nope"], "unknown nope; there are: actors, supervisor"),
+        (["actors", "nope"], "unknown nope; there are: actors, supervisor, bridge"),
         (["--fast"], "unrecognized arguments: --fast"),
         (["--quick", "--once"], "not allowed with"),
     ],

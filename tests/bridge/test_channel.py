@@ -23,6 +23,7 @@ from bridge.wire import codec, exchange
 from bridge.wire.board import Board
 from bridge.wire.frames import Kind
 from supervision.clock import MonotonicClock, VirtualClock
+from supervision.events import Event
 
 
 class Scripted:
@@ -33,6 +34,7 @@ class Scripted:
     def __init__(self) -> None:
         self.kills: list[Verdict] = []
         self.steps: list[str] = []
+        self.told: list[Event] = []
 
     def flag(self, call_id: int) -> None:
         self.steps.append(f"flag {call_id}")
@@ -45,6 +47,9 @@ class Scripted:
 
     def kill(self, why: str, verdict: Verdict = Verdict.KILLED_BY_US) -> None:
         self.kills.append(verdict)
+
+    def tell(self, event: Event) -> None:
+        self.told.append(event)
 
     def account(self, timeout: float) -> Certificate:
         verdict = self.kills[0] if self.kills else Verdict.KILLED_FROM_OUTSIDE
@@ -65,9 +70,9 @@ class Stage:
         self.clock = MonotonicClock()
         self.channel = self.make(self.clock)
 
-    def make(self, clock: MonotonicClock | VirtualClock) -> DataChannel:
-        """Return the host's end, open."""
-        conversation = Conversation(line=Line.DATA, incarnation=3, nonce="n", pid=7, state=State.OPEN)
+    def make(self, clock: MonotonicClock | VirtualClock, state: State = State.OPEN) -> DataChannel:
+        """Return the host's end, open or as *state* says."""
+        conversation = Conversation(line=Line.DATA, incarnation=3, nonce="n", pid=7, state=state)
         enforcement = Enforcement(self.owner, Graces(flag=0.01, interrupt=0.01, terminate=0.01), clock)
         return DataChannel(self.owner, self.host, conversation, self.pidfd, self.board, clock, enforcement)
 
@@ -192,8 +197,8 @@ def test_what_may_not_come_kills(stage: Stage, kind: Kind, incarnation: int, cal
     assert stage.owner.kills == [Verdict.PROTOCOL]
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"n": 1}', b"[1, 2]", b"\xff"])
-@pytest.mark.parametrize("kind", [Kind.PROGRESS, Kind.ERROR])
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"n": 1}', b"[1, 2]", b"\xff", b"[" * 60_000])
+@pytest.mark.parametrize("kind", [Kind.PROGRESS, Kind.ERROR, Kind.LOG])
 def test_a_body_that_cannot_be_read(stage: Stage, kind: Kind, body: bytes) -> None:
     """Progress and errors are JSON of a known form; anything else is a fault of the protocol."""
     exchange.send(stage.child, kind, 3, 1, [body], block=True)
@@ -235,3 +240,15 @@ def test_close_waits_for_the_lease(stage: Stage) -> None:
     assert refused == [False]
     assert stage.channel.close(1)
     assert stage.channel.close(0)
+
+
+@pytest.mark.promise("binary-payloads")
+def test_nothing_is_read_before_the_handshake(stage: Stage) -> None:
+    """A channel that nobody has greeted takes no call, and leaves unread what is on it."""
+    channel = stage.make(stage.clock, State.AWAITING_HELLO)
+    stage.answer(1, "from whom?")
+    assert stage.host.poll(5000)
+
+    with pytest.raises(ChannelUnavailable, match="awaiting hello"):
+        channel.call(encode_call(len, ((),), {}), timeout=10)
+    assert stage.host.poll(0)

@@ -1,0 +1,228 @@
+"""One interpreter process: a call on its own channel, its start, and what an idle one holds of the memory.
+
+Beside it: what pyzmq itself takes for a message and its answer between two processes, and the interpreters of
+``ProcessPoolExecutor(spawn)``, which are started in the same way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import attrs
+import zmq
+
+from benchmarks.report import Line, Report, compared
+from benchmarks.rounds import Effort, in_rounds, pinned
+from bridge.events import InterpreterReady
+from bridge.hub import Hub
+from bridge.interpreter_process import Interpreter
+from bridge.options import InterpreterOptions
+from bridge.payload import encode_call
+from supervision.clock import MonotonicClock
+from supervision.events import Event
+
+__all__ = ["run"]
+
+CALL_GOAL: Final = "<= 1.15"
+START_GOAL: Final = "<= 0.7"
+USS_GOAL: Final = "<= 9"
+#: Seconds that nothing here takes, unless it hangs.
+PATIENCE: Final = 30.0
+
+
+@attrs.frozen
+class Scale:
+    """How much is measured."""
+
+    rounds: int
+    turns: int  #: of each round
+    calls: int  #: of each turn
+    starts: int
+
+
+SCALES: Final = {
+    Effort.FULL: Scale(15, 20, 100, 15),
+    Effort.QUICK: Scale(7, 10, 100, 7),
+    Effort.ONCE: Scale(2, 1, 5, 1),
+}
+
+#: The other end of the bare ping-pong: it sends back what comes. Its end is that of its standard input.
+ECHO: Final = """
+import sys, zmq
+socket = zmq.Context().socket(zmq.DEALER)
+socket.connect(sys.argv[1])
+socket.send(b"up")
+poller = zmq.Poller()
+poller.register(socket, zmq.POLLIN)
+poller.register(sys.stdin.fileno(), zmq.POLLIN)
+while poller.poll()[0][0] is socket:
+    socket.send(socket.recv())
+"""
+
+#: A fresh service: seconds from the pool's construction until two workers have answered.
+OURS: Final = """
+import os, threading, time
+from actors import Pool
+
+def ask():
+    while len(pids) < 2:
+        pids.add(pool.call(os.getpid, timeout=30.0))
+
+begun = time.perf_counter()
+pids = set()
+with Pool(workers=2) as pool:
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    print(time.perf_counter() - begun)
+"""
+SPAWN: Final = """
+import multiprocessing, os, time
+from concurrent.futures import ProcessPoolExecutor
+
+begun = time.perf_counter()
+pids = set()
+with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+    while len(pids) < 2:
+        pids |= {future.result() for future in [pool.submit(os.getpid) for _ in range(2)]}
+    print(time.perf_counter() - begun)
+"""
+
+
+def run(effort: Effort) -> Report:
+    """Measure; about a minute, about 20 s if ``QUICK``."""
+    scale = SCALES[effort]
+    with _interpreter() as interpreter:
+        calls = _calls(interpreter, scale)
+        uss = _uss(interpreter.pid)  # after calls, of one that waits for more
+    return Report([*calls, _starts(scale.starts), uss])
+
+
+@contextlib.contextmanager
+def _interpreter() -> Iterator[Interpreter]:
+    """Yield an interpreter that is ready, with nothing about it but what it needs."""
+    clock = MonotonicClock()
+    hub = Hub("benchmark", clock=clock)
+    hub.start()
+    told: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    try:
+        interpreter = Interpreter.launch(
+            hub, InterpreterOptions(), worker="benchmark/worker", incarnation=1, listener=told.put
+        )
+        while not isinstance(told.get(timeout=PATIENCE), InterpreterReady):
+            pass
+        yield interpreter
+    finally:
+        hub.close(PATIENCE)
+        clock.close()
+
+
+# A call
+
+
+def _calls(interpreter: Interpreter, scale: Scale) -> Sequence[Line]:
+    channel = interpreter.channel
+
+    def call() -> bool:
+        return bool(channel.call(encode_call(abs, (-1,), {}), timeout=PATIENCE) == 1)
+
+    # As many bytes as a call has.
+    message = bytes(sum(len(part) for part in encode_call(abs, (-1,), {}).frames) + 36)
+    with _echo() as (socket, pid):
+
+        def ping() -> bool:
+            socket.send(message)
+            return bool(len(socket.recv()) == len(message))
+
+        sides: dict[str, Callable[[], float]] = {
+            "call": lambda: _median_of(scale.calls, call),
+            "ping": lambda: _median_of(scale.calls, ping),
+        }
+        with pinned(interpreter.pid, pid):
+            one_cpu = in_rounds(scale.rounds, scale.turns, sides)
+        free = in_rounds(scale.rounds, scale.turns, sides)
+    return [_against_ping("direct_call", one_cpu, CALL_GOAL), _against_ping("direct_call_free", free)]
+
+
+def _against_ping(name: str, figures: dict[str, list[float]], goal: str = "") -> Line:
+    us = {side: [each * 1e6 for each in rounds] for side, rounds in figures.items()}
+    return compared(name, "us", us["call"], {"pyzmq_ping_pong": us["ping"]}, goal)
+
+
+@contextlib.contextmanager
+def _echo() -> Iterator[tuple[zmq.Socket[bytes], int]]:
+    """Yield a socket whose peer, in another process, sends everything back; and that process's id."""
+    with tempfile.TemporaryDirectory(prefix="tw") as directory, zmq.Context() as context:
+        socket = context.socket(zmq.DEALER)
+        socket.linger = 0
+        socket.rcvtimeo = int(PATIENCE * 1000)
+        socket.bind(f"ipc://{directory}/echo")
+        process = subprocess.Popen(
+            [sys.executable, "-c", ECHO, f"ipc://{directory}/echo"], stdin=subprocess.PIPE
+        )
+        try:
+            socket.recv()
+            yield socket, process.pid
+        finally:
+            process.kill()
+            process.communicate()
+            socket.close()
+
+
+def _median_of(count: int, once: Callable[[], bool]) -> float:
+    """Return the median seconds of *count* round trips; each answer is checked."""
+    took = []
+    for _ in range(count):
+        begun = time.perf_counter()
+        right = once()
+        took.append(time.perf_counter() - begun)
+        if not right:
+            raise AssertionError("a wrong answer")
+    return statistics.median(took)
+
+
+# A start, and an idle one's memory
+
+
+def _starts(count: int) -> Line:
+    took: dict[str, list[float]] = {OURS: [], SPAWN: []}
+    for turn in range(count):
+        for program in (OURS, SPAWN) if turn % 2 else (SPAWN, OURS):
+            took[program].append(_seconds_of(program))
+    ours, spawn = ([each * 1e3 for each in took[program]] for program in (OURS, SPAWN))
+    return compared("start_exec_cold", "ms", ours, {"ppe_spawn": spawn}, START_GOAL)
+
+
+def _seconds_of(program: str) -> float:
+    """Run *program* in a fresh Python, which finds what this one finds; return what it prints."""
+    path = json.dumps(sys.path)
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path[:] = {path}\n{program}"],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    return float(done.stdout)
+
+
+def _uss(pid: int) -> Line:
+    """Return the MB that only process *pid* has, that go with it: its unique set size."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    kilobytes = sum(int(fields[name].split()[0]) for name in ("Private_Clean", "Private_Dirty"))
+    figure = kilobytes / 1024
+    return Line(
+        name="idle_worker_uss_mb", unit="MB", ours=figure, others={}, ratio=figure,
+        spread=(figure, figure), goal=USS_GOAL,
+    )  # fmt: skip
