@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import functools
 import pickle
+import sys
 import threading
 import traceback
 from collections.abc import Callable
@@ -22,6 +23,12 @@ from bridge.wire.marker import LONGEST_REPR, MOST_MARKERS, Unserialisable
 
 LOCK = threading.Lock()
 Pair = collections.namedtuple("Pair", "left right")
+
+
+@pytest.fixture(autouse=True)
+def main_with_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let these be tests of a program: in a session without a file, as pytest-xdist's are, functions go by value."""
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", __file__, raising=False)
 
 
 class Plain:
