@@ -54,6 +54,7 @@ class Verdict(enum.Enum):
     START_TIMEOUT = "start timeout"  #: killed by us because its handshake did not come
     SERVICE_GONE = "service gone"  #: its service died before it, so nobody saw its end
     PROTOCOL = "protocol broken"  #: killed by us because it sent what it must not
+    SILENT = "silent"  #: killed by us because it did not answer and its process was stopped or gone
     UNKNOWN = "unknown"  #: somebody else reaped its exit status
 
     @property
@@ -68,9 +69,16 @@ class Verdict(enum.Enum):
 
 
 _OURS = frozenset(
-    {Verdict.KILLED_BY_US, Verdict.STOPPED, Verdict.DEADLINE, Verdict.START_TIMEOUT, Verdict.PROTOCOL}
+    {
+        Verdict.KILLED_BY_US,
+        Verdict.STOPPED,
+        Verdict.DEADLINE,
+        Verdict.START_TIMEOUT,
+        Verdict.PROTOCOL,
+        Verdict.SILENT,
+    }
 )
-_EXPLAINED = frozenset({Verdict.DEADLINE, Verdict.START_TIMEOUT})
+_EXPLAINED = frozenset({Verdict.DEADLINE, Verdict.START_TIMEOUT, Verdict.SILENT})
 
 
 @final
@@ -258,6 +266,7 @@ _HOW = {
     Verdict.START_TIMEOUT: "was killed: no handshake in time{ours}",
     Verdict.SERVICE_GONE: "ended unseen: its service was gone",
     Verdict.PROTOCOL: "was killed for breaking the protocol{ours}",
+    Verdict.SILENT: "was killed for its silence{ours}",
     Verdict.UNKNOWN: "ended with unknown status: somebody else reaped it{ours}",
 }
 

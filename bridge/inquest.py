@@ -13,9 +13,9 @@ import attrs
 
 from bridge.certificate import CallRecord, Cause, Certificate, ExitStatus, Phase, Verdict, ours, verdict_of
 from bridge.evidence import Evidence
-from bridge.launchers.process import Identity
+from bridge.launchers.process import Identity, Spawned
+from bridge.memory_group import KernelKills
 from bridge.process_group import ProcessGroup
-from bridge.wire.board import Board
 from supervision.clock import Clock
 
 __all__ = ["Inquest", "Scene"]
@@ -37,21 +37,17 @@ class Inquest:
     """One incarnation's death, from the first suspicion to the certificate."""
 
     def __init__(
-        self,
-        identity: Identity,
-        group: ProcessGroup,
-        board: Board,
-        clock: Clock,
-        evidence: Evidence,
+        self, identity: Identity, group: ProcessGroup, spawned: Spawned, kernel: KernelKills, clock: Clock
     ) -> None:
-        self.evidence = evidence
+        self.evidence = Evidence(group, spawned.stacks, kernel)
         self._identity = identity
         self._group = group
-        self._board = board
+        self._board = spawned.board
         self._clock = clock
         self._born = clock.now()
-        self._lock = threading.Lock()  # guards the next two
+        self._lock = threading.Lock()  # guards the next three
         self._cause: Cause | None = None
+        self._interrupt: tuple[int, Cause] | None = None  # the last call that SIGINT was sent to, and why
         self._certificate: Certificate | None = None
         self._dead = threading.Event()  # set once there is a certificate
 
@@ -85,6 +81,11 @@ class Inquest:
                     self.evidence.sample()
             return True
 
+    def interrupted(self, call_id: int, why: str, verdict: Verdict) -> None:
+        """Say why SIGINT is about to be sent, for a call; it ends only a process that has put its default back."""
+        with self._lock:
+            self._interrupt = (call_id, Cause(why, verdict))
+
     def conclude(self, scene: Scene) -> Certificate | None:
         """Kill what the dead process left of its group and write the certificate; None if it was written before."""
         with self._lock:
@@ -107,6 +108,14 @@ class Inquest:
     def _write(self, status: ExitStatus, scene: Scene) -> Certificate:
         """Return the certificate. Under the lock."""
         cause = self._cause
+        if (
+            cause is None
+            and status.signal == "SIGINT"
+            and scene.call is not None
+            and self._interrupt is not None
+        ):
+            call_id, interrupt = self._interrupt
+            cause = interrupt if call_id == scene.call.id else None
         if scene.call is not None and scene.call.begun:
             phase = Phase.RUNNING
         elif not scene.ready:

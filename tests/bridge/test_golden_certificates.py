@@ -22,7 +22,8 @@ from memory_groups import memory_group
 from processes import alive_after
 
 from bridge.certificate import Certificate, OutOfMemory, Verdict
-from bridge.errors import CallDeadline, ProtocolError, WorkerDied
+from bridge.channel import Progress
+from bridge.errors import CallCancelled, CallDeadline, ProtocolError, WorkerDied
 from bridge.run_dir import RunDirectory
 from supervision.clock import MonotonicClock
 
@@ -124,7 +125,34 @@ def test_deadline(life: Life) -> None:
     with pytest.raises(CallDeadline) as caught:
         life.call(deadly.spin, timeout=1)
 
+    assert caught.value.certificate is not None
     golden.check("deadline", caught.value.certificate)
+
+
+def test_cancelled(life: Life) -> None:
+    """Cancelled in C code that holds the GIL, so that it had to be killed: we did it, and the certificate says why."""
+    cancels: list[threading.Thread] = []
+
+    def cancel(_: Progress) -> None:
+        cancels.append(threading.Thread(target=life.interpreter.cancel, args=(1,)))
+        cancels[0].start()
+
+    with pytest.raises(CallCancelled) as caught:
+        life.call(deadly.spin, on_progress=cancel)
+    cancels[0].join(PATIENCE)
+
+    assert caught.value.certificate is not None
+    golden.check("cancelled", caught.value.certificate)
+
+
+def test_silence(house: House) -> None:
+    """Stopped by somebody in the middle of a call, without a word for its grace: killed, and the stacks say where."""
+    life = house.ready(ping_interval=0.05, silence_grace=0.3)
+    with pytest.raises(WorkerDied) as caught:
+        life.call(deadly.spin, on_progress=lambda p: os.kill(p.pid, signal.SIGSTOP))
+
+    assert caught.value.certificate.verdict is Verdict.SILENT
+    golden.check("silence", caught.value.certificate)
 
 
 def test_killed_by_us(life: Life) -> None:

@@ -18,12 +18,13 @@ _OURS = ("deadly.py", "bridge_functions.py", "sitecustomize.py", "zmq.py")
 _CHANGES = (
     (r"\(pid \d+\)", "(pid N)"),
     (r"\(\d[\d.e+-]* s\)", "(N s)"),
+    (r"nothing for \d[\d.e+-]* s", "nothing for N s"),
     (r"up \d[\d.e+-]* s", "up N s"),
     # Which of the two it is depends on how big the service is that runs the tests.
     (r"peak memory (at most )?\d[\d.]* MB", "peak memory N MB"),
     (r"#\d+ ", "#N "),
     (r"treewarden-[0-9a-f]+", "treewarden-N"),
-    (r"(Current thread|Thread) 0x[0-9a-f]+( \[[^]]*\])?", r"\1"),
+    (r"(Current thread|Thread) 0x[0-9a-f]+( \[[^]]*\])?", "Thread"),
     (r'File "[^"]*/([^/"]+)", line \d+', r'File "\1"'),
 )
 
