@@ -20,15 +20,19 @@ if TYPE_CHECKING:
     from actors.errors import SessionLost as SessionLost
     from actors.pool import Pool as Pool
     from actors.session import Session as Session
+    from bridge.errors import CallCancelled as CallCancelled
     from bridge.errors import CallDeadline as CallDeadline
     from bridge.errors import NotPicklable as NotPicklable
     from bridge.errors import RemoteError as RemoteError
     from bridge.errors import WorkerDied as WorkerDied
+    from bridge.ladder import Graces as Graces
     from bridge.options import InterpreterOptions as InterpreterOptions
 
 __all__ = [
+    "CallCancelled",
     "CallDeadline",
     "CallExpired",
+    "Graces",
     "InterpreterOptions",
     "NotPicklable",
     "Pool",
@@ -57,7 +61,8 @@ _MODULES = {
     ),
     "actors.pool": ("Pool",),
     "actors.session": ("Session",),
-    "bridge.errors": ("CallDeadline", "NotPicklable", "RemoteError", "WorkerDied"),
+    "bridge.errors": ("CallCancelled", "CallDeadline", "NotPicklable", "RemoteError", "WorkerDied"),
+    "bridge.ladder": ("Graces",),
     "bridge.options": ("InterpreterOptions",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

@@ -94,7 +94,7 @@ class PoolCannotStart(PoolError):
     def __str__(self) -> str:
         return (
             f"pool {self.pool!r} cannot start its workers and goes on trying, ever more slowly; the call was not "
-            f"executed. The last one: {self.certificate.headline()}"
+            f"executed. The last one: {self.certificate.as_line()}"
         )
 
 
@@ -107,7 +107,7 @@ class PoolGaveUp(PoolError):
         self.certificates = tuple(certificates)
 
     def __str__(self) -> str:
-        last = self.certificates[-1].headline() if self.certificates else "no certificate"
+        last = self.certificates[-1].as_line() if self.certificates else "no certificate"
         return (
             f"pool {self.pool!r} gave up after {len(self.certificates)} workers failed at their start; "
             f"nothing was executed. The last one: {last}"

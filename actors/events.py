@@ -6,6 +6,7 @@ from typing import ClassVar, final
 
 import attrs
 
+from bridge.certificate import Certificate
 from supervision.events import Event
 
 __all__ = ["PoolEnded", "StartsHeldBack", "WorkerReplaced"]
@@ -18,10 +19,10 @@ class WorkerReplaced(Event):
 
     pool: str
     worker: str
-    cause: str  #: the headline of the death certificate
+    certificate: Certificate  #: how the one before it ended
 
     def describe(self) -> str:
-        return f"{self.worker} replaced: {self.cause}"
+        return f"{self.worker} replaced: {self.certificate.headline()}"
 
 
 @final
@@ -33,10 +34,10 @@ class StartsHeldBack(Event):
     pool: str
     failures: int
     delay: float  #: seconds until the next probe
-    cause: str
+    certificate: Certificate  #: of the last one
 
     def describe(self) -> str:
-        return f"{self.pool}: {self.failures} workers in a row failed at their start; next try in {self.delay:g} s. {self.cause}"
+        return f"{self.pool}: {self.failures} workers in a row failed at their start; next try in {self.delay:g} s. {self.certificate.as_line()}"
 
 
 @final
@@ -46,7 +47,8 @@ class PoolEnded(Event):
 
     level: ClassVar[str] = "ERROR"
     pool: str
-    cause: str
+    certificates: tuple[Certificate, ...]  #: of the workers that failed at their start, oldest first
 
     def describe(self) -> str:
-        return f"{self.pool} gave up: {self.cause}"
+        last = self.certificates[-1].as_line() if self.certificates else "no certificate"
+        return f"{self.pool} gave up after {len(self.certificates)} failed starts. The last one: {last}"

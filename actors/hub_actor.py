@@ -8,6 +8,7 @@ from typing import Any, final
 import attrs
 
 from actors.desk import Desk
+from bridge.events import LeftoverSwept
 from bridge.hub import Hub
 from supervision import Actor, ExitReason, Stop, crashed
 from supervision.errors import NoProcess
@@ -67,6 +68,9 @@ class HubActor(Actor):
         ref = self.ref
         self._hub.on_failure = lambda error: ref.send(_HubFailed(error))
         self._hub.start()
+        if self.context.events.active:
+            for certificate in self._hub.unseen:
+                self.context.events.emit(LeftoverSwept(certificate=certificate))
         slot.put(self._hub)
 
     def handle_info(self, message: Any) -> Stop | None:

@@ -22,7 +22,7 @@ from actors.options import PoolOptions, check_seconds, usable_cpus
 from actors.pool_tree import pool_spec
 from actors.session import Session
 from actors.status import PoolStatus
-from bridge.errors import CallDeadline, WorkerDied
+from bridge.errors import CallCancelled, CallDeadline, WorkerDied
 from bridge.main_guard import refuse_unguarded_main
 from bridge.options import InterpreterOptions
 from bridge.payload import EncodedCall, encode_call, options_of
@@ -112,7 +112,8 @@ class Pool:
             function: Importable by the worker, or defined in the script that is ``__main__``.
             args: Pickled (protocol 5; big buffers travel beside the pickle, uncopied).
             timeout: Seconds from now, for waiting, sending and running together; ``math.inf``: no limit. A call
-                that overruns it while it runs is killed, with all that its worker started.
+                that overruns it while it runs is ended: told, interrupted, and then killed with all that its worker
+                started, which takes a second more at the most (``InterpreterOptions.graces``).
             on_progress: Called in this thread for each ``report(n, total)`` of the running function.
             kwargs: Likewise pickled. ``timeout`` and ``on_progress`` are taken; bind one of those names of your
                 own function with ``functools.partial``.
@@ -124,7 +125,8 @@ class Pool:
             PoolError: Nothing was executed; its subclasses say why: ``PoolNotRunning``, ``PoolSaturated``,
                 ``CallExpired``, ``PoolCannotStart``, ``PoolGaveUp``.
             NotPicklable: An argument cannot be sent; nothing was executed.
-            CallDeadline: The call ran and overran; its worker was killed.
+            CallDeadline: The call ran and overran; its ``certificate`` says whether its worker had to be killed.
+            CallCancelled: Another thread cancelled it, by ``Interpreter.cancel``.
             WorkerDied: The worker died under the call; its ``certificate`` says how, ``started`` whether it had begun.
             RemoteError: The function raised what could not be brought over.
             BaseException: Whatever the function raised, with the remote traceback as its cause.
@@ -186,6 +188,9 @@ class Pool:
             lease.outcome = Outcome.TIMEOUT
             # The caller's own figure: what was left of it after the wait for a worker is of no use to anybody.
             raise CallDeadline(timeout, error.certificate) from None
+        except CallCancelled:
+            lease.outcome = Outcome.CANCELLED
+            raise
         except WorkerDied:
             lease.outcome = Outcome.LOST
             raise

@@ -13,6 +13,7 @@ from actors.desk import Desk
 from actors.errors import PoolCannotStart, PoolGaveUp
 from actors.events import PoolEnded, StartsHeldBack, WorkerReplaced
 from actors.start_gate import SETTLED_AFTER, GateDecision, StartGate
+from bridge.certificate import Certificate
 from supervision import Actor, ChildSpec, Continue, Down, ExitReason, Ref, Stop, shutdown
 from supervision.errors import NoProcess
 from supervision.events import Event
@@ -49,7 +50,7 @@ class PoolActor(Actor):
         self._worker_spec = worker_spec
         self._gate = StartGate()
         self._running: dict[Ref, str] = {}
-        self._ends: dict[str, str] = {}  #: of workers that have no successor yet, by id
+        self._ends: dict[str, Certificate] = {}  #: of workers that have no successor yet, by id
         self._probing = False  #: whether a probe's timer runs
         self._probes: set[Ref] = set()  #: those that run
         #: Fewer than there were, after a restart: that forgives failed starts of which there are none yet.
@@ -102,7 +103,7 @@ class PoolActor(Actor):
             return None
         self._gate = self._gate.after(end, answered=self._was_answered(), probe=ref in self._probes)
         self._probes.discard(ref)
-        self._ends[id] = end.certificate.headline()
+        self._ends[id] = end.certificate
         return self._reconcile()
 
     def _reconcile(self) -> Stop | None:
@@ -110,7 +111,7 @@ class PoolActor(Actor):
         match self._gate.decide():
             case GateDecision.GIVE_UP:
                 gave_up = PoolGaveUp(self._desk.pool, self._gate.failures)
-                self._emit(PoolEnded(pool=self._desk.pool, cause=str(gave_up)))
+                self._emit(PoolEnded(pool=self._desk.pool, certificates=gave_up.certificates))
                 return Stop(shutdown(gave_up))
             case GateDecision.PROBE:
                 self._wait_for_probe()
@@ -127,9 +128,9 @@ class PoolActor(Actor):
         ref = start_child(self._supervisor(), self._worker_spec(id))
         assert ref is not None  # a worker's init does not ignore
         self._watch(id, ref)
-        cause = self._ends.pop(id, None)
-        if cause is not None:
-            self._emit(WorkerReplaced(pool=self._desk.pool, worker=ref.name, cause=cause))
+        certificate = self._ends.pop(id, None)
+        if certificate is not None:
+            self._emit(WorkerReplaced(pool=self._desk.pool, worker=ref.name, certificate=certificate))
         return ref
 
     def _probe(self) -> None:
@@ -165,7 +166,7 @@ class PoolActor(Actor):
                     pool=self._desk.pool,
                     failures=len(self._gate.failures),
                     delay=delay,
-                    cause=last.headline(),
+                    certificate=last,
                 )
             )
 

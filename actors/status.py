@@ -41,7 +41,7 @@ class PoolStatus:
     errors: int  #: the called function raised
     timeouts: int  #: overran their deadline, in the queue or running
     rejected: int  #: not taken: saturated, not running, session lost
-    cancelled: int  #: the caller left
+    cancelled: int  #: the caller left, or somebody else cancelled the call
     lost: int  #: the worker died under the call
     deaths: int  #: of workers, however they came; one that ended in good order when asked is none
     restarts: int

@@ -6,11 +6,24 @@ Collecting the facts is not here (`interpreter_process`). Every text about a dea
 from __future__ import annotations
 
 import enum
+import json
+from collections.abc import Iterator
 from typing import Any, final
 
 import attrs
 
-__all__ = ["CallRecord", "Cause", "Certificate", "ExitStatus", "Phase", "Verdict", "verdict_of"]
+__all__ = [
+    "CallRecord",
+    "Cause",
+    "Certificate",
+    "ExitStatus",
+    "OutOfMemory",
+    "PeakMemory",
+    "Phase",
+    "Verdict",
+    "ours",
+    "verdict_of",
+]
 
 
 @final
@@ -21,6 +34,7 @@ class Phase(enum.Enum):
     IDLE = "idle"
     RUNNING = "running"  #: a call had been begun and was not answered
     STOPPING = "stopping"  #: it had been asked to end
+    UNKNOWN = "unknown"  #: nobody is left who knows
 
 
 @final
@@ -32,11 +46,15 @@ class Verdict(enum.Enum):
     KILLED_FROM_OUTSIDE = "killed from outside"  #: a signal that somebody sends, and it was not us
     KILLED_BY_US = "killed by us"
     STOPPED = "stopped"  #: in good order, because we asked; before its handshake also by our signal
-    OUT_OF_MEMORY = "out of memory"  #: it reached its memory limit
+    OUT_OF_MEMORY = (
+        "out of memory"  #: it reached its memory limit, or the kernel killed it for want of memory
+    )
     DEADLINE = "deadline"  #: killed by us because a call overran
     START_FAILED = "start failed"  #: it ended itself before its handshake
     START_TIMEOUT = "start timeout"  #: killed by us because its handshake did not come
+    SERVICE_GONE = "service gone"  #: its service died before it, so nobody saw its end
     PROTOCOL = "protocol broken"  #: killed by us because it sent what it must not
+    SILENT = "silent"  #: killed by us because it did not answer and its process was stopped or gone
     UNKNOWN = "unknown"  #: somebody else reaped its exit status
 
     @property
@@ -44,10 +62,45 @@ class Verdict(enum.Enum):
         """Whether we asked or killed the process."""
         return self in _OURS
 
+    @property
+    def wants_stacks(self) -> bool:
+        """Whether a kill of this kind is explained by where the process was."""
+        return self in _EXPLAINED
+
 
 _OURS = frozenset(
-    {Verdict.KILLED_BY_US, Verdict.STOPPED, Verdict.DEADLINE, Verdict.START_TIMEOUT, Verdict.PROTOCOL}
+    {
+        Verdict.KILLED_BY_US,
+        Verdict.STOPPED,
+        Verdict.DEADLINE,
+        Verdict.START_TIMEOUT,
+        Verdict.PROTOCOL,
+        Verdict.SILENT,
+    }
 )
+_EXPLAINED = frozenset({Verdict.DEADLINE, Verdict.START_TIMEOUT, Verdict.SILENT})
+
+
+@final
+class OutOfMemory(enum.Enum):
+    """Whether a lack of memory was the end, and who says so."""
+
+    NO = "no"
+    LIMIT = "its own limit"  #: it reached the limit that it had been given, and said so
+    KERNEL = "the kernel"  #: killed, and the kernel's count of such kills in its memory cgroup rose
+    UNKNOWN = "unknown"  #: killed by nobody that we know, or with a status that was taken: and there is no such count
+
+
+@final
+@attrs.frozen
+class PeakMemory:
+    """The most resident memory that a process had: of it, or of one that it started and waited for."""
+
+    bytes: int
+    exact: bool = True  #: if not, it is at most this: the kernel's figure holds what it shared with its service at first
+
+    def __str__(self) -> str:
+        return f"{'' if self.exact else 'at most '}{self.bytes / 1e6:.1f} MB"
 
 
 @final
@@ -83,31 +136,40 @@ class CallRecord:
 _SENT = frozenset({"SIGHUP", "SIGINT", "SIGKILL", "SIGQUIT", "SIGTERM"})
 
 
-def verdict_of(status: ExitStatus, *, phase: Phase, cause: Cause | None, out_of_memory: bool) -> Verdict:
+def ours(phase: Phase, cause: Cause | None) -> Verdict | None:
+    """Return what a death is if a signal of ours was its end; None: none has been sent.
+
+    One that was only asked to end has had none yet: then somebody else was faster. One that is starting cannot be asked,
+    so its stop is a signal.
+    """
+    if cause is None or (cause.verdict is Verdict.STOPPED and phase is not Phase.STARTING):
+        return None
+    return cause.verdict
+
+
+def verdict_of(
+    status: ExitStatus, *, phase: Phase, cause: Cause | None, out_of_memory: OutOfMemory
+) -> Verdict:
     """Return what a death was, from what the kernel, the child and we ourselves say.
 
     Args:
         status: What the kernel says.
         phase: What the interpreter was doing.
         cause: Why we signalled it or asked it to end; None if we did not.
-        out_of_memory: Whether it said that it ends because of its memory limit.
+        out_of_memory: Whether a lack of memory was its end.
     """
-    if out_of_memory:
+    if out_of_memory in (OutOfMemory.LIMIT, OutOfMemory.KERNEL):
         return Verdict.OUT_OF_MEMORY
     if cause is not None and cause.verdict is Verdict.STOPPED and status.code == 0:
         return Verdict.STOPPED
-    # What it is if our signal was its end. One that was only asked to end has had none yet: then somebody else was
-    # faster. One that is starting cannot be asked, so its stop is a signal.
-    ours = None if cause is None else cause.verdict
-    if ours is Verdict.STOPPED and phase is not Phase.STARTING:
-        ours = None
+    by_us = ours(phase, cause)
     if status.signal in _SENT:
-        return ours or Verdict.KILLED_FROM_OUTSIDE
+        return by_us or Verdict.KILLED_FROM_OUTSIDE
     if status.signal is not None:
         return Verdict.CRASH_SIGNAL
     if status.code is None:
         # Unknown to the kernel's records, but we did kill it: then that is the best account there is.
-        return ours or Verdict.UNKNOWN
+        return by_us or Verdict.UNKNOWN
     # It exited before our signal reached it, if we sent one.
     return Verdict.START_FAILED if phase is Phase.STARTING else Verdict.EXITED
 
@@ -125,9 +187,12 @@ class Certificate:
     exit_code: int | None = None
     signal: str | None = None
     sent_by_us: str | None = None  #: why we killed or stopped it; None: we did not
-    uptime: float = 0.0  #: seconds since its launch
+    uptime: float | None = None  #: seconds from its launch until its death was seen; None: nobody saw it
     call: CallRecord | None = None
+    out_of_memory: OutOfMemory = OutOfMemory.NO
+    peak_memory: PeakMemory | None = None  #: None: it cannot be told
     last_output: tuple[str, ...] = ()
+    stacks: tuple[str, ...] = ()  #: the faulthandler's lines: of a crash, or taken before we killed it
     detail: str = ""
 
     def headline(self) -> str:
@@ -136,52 +201,77 @@ class Certificate:
         if self.call is not None:
             doing = "while running" if self.call.begun else "before it began"
             call = f" {doing} call {self.call.id}, {self.call.label} ({self.call.age:.3g} s)"
-        elif self.phase is not Phase.RUNNING:
+        elif self.phase not in (Phase.RUNNING, Phase.UNKNOWN):
             call = f" while {self.phase.value}"
         detail = f": {self.detail}" if self.detail else ""
         return f"{self.worker}#{self.incarnation} (pid {self.pid}) {self._how()}{call}{detail}"
 
+    def as_line(self) -> str:
+        """Return the headline and the last three lines of output in one line, for logs and exit reasons."""
+        words = " | ".join(line.strip() for line in self.last_output[-3:])
+        return f"{self.headline()}; last output: {words}" if words else self.headline()
+
     def as_text(self) -> str:
-        """Return the headline, and below it the last lines of output."""
-        if not self.last_output:
-            return self.headline()
-        return "\n".join(
-            [f"{self.headline()}; its last output:", *(f"  | {line}" for line in self.last_output)]
-        )
+        """Return the headline, and below it what else is known: figures, the last lines of output, the stacks."""
+        return "\n".join(self._lines())
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as JSON's types."""
-        values = attrs.asdict(self)
-        return {
-            **values,
-            "verdict": self.verdict.value,
-            "phase": self.phase.value,
-            "last_output": [*self.last_output],
-        }
+        values = attrs.asdict(self, value_serializer=lambda _, __, value: _json(value))
+        return {**values, "headline": self.headline()}
+
+    def as_json(self) -> str:
+        """Return everything as one line of JSON."""
+        return json.dumps(self.as_dict())
+
+    def _lines(self) -> Iterator[str]:
+        yield self.headline()
+        if figures := self._figures():
+            yield f"  {figures}"
+        for title, lines in (("last output", self.last_output), ("stacks", self.stacks)):
+            if lines:
+                yield f"  {title}:"
+                yield from (f"  | {line}" for line in lines)
+
+    def _figures(self) -> str:
+        known = [] if self.uptime is None else [f"up {self.uptime:.3g} s"]
+        if self.peak_memory is not None:
+            known.append(f"peak memory {self.peak_memory}")
+        if self.out_of_memory is OutOfMemory.UNKNOWN:
+            known.append("whether memory ran out is unknown")
+        return ", ".join(known)
 
     def _how(self) -> str:
-        end = f"by {self.signal}" if self.signal else f"with exit code {self.exit_code}"
-        ours = f" ({self.sent_by_us})" if self.sent_by_us else ""
-        match self.verdict:
-            case Verdict.EXITED:
-                return f"exited {end}"
-            case Verdict.CRASH_SIGNAL:
-                return f"crashed {end}"
-            case Verdict.KILLED_FROM_OUTSIDE:
-                return f"was killed {end} from outside"
-            case Verdict.KILLED_BY_US:
-                return f"was killed by us{ours}"
-            case Verdict.STOPPED:
-                return f"stopped{ours}"
-            case Verdict.OUT_OF_MEMORY:
-                return "reached its memory limit and ended"
-            case Verdict.DEADLINE:
-                return f"was killed for its deadline{ours}"
-            case Verdict.START_FAILED:
-                return f"failed to start: it exited {end}"
-            case Verdict.START_TIMEOUT:
-                return f"was killed: no handshake in time{ours}"
-            case Verdict.PROTOCOL:
-                return f"was killed for breaking the protocol{ours}"
-            case Verdict.UNKNOWN:
-                return f"ended with unknown status: somebody else reaped it{ours}"
+        how = _HOW[self.verdict]
+        if self.verdict is Verdict.START_FAILED and self.signal is None and self.exit_code is None:
+            how = "failed to start"  # there never was a process
+        elif self.out_of_memory is OutOfMemory.KERNEL:
+            how = "was killed by the kernel for want of memory"
+        return how.format(
+            end=f"by {self.signal}" if self.signal else f"with exit code {self.exit_code}",
+            ours=f" ({self.sent_by_us})" if self.sent_by_us else "",
+        )
+
+
+#: The words for each verdict.
+_HOW = {
+    Verdict.EXITED: "exited {end}",
+    Verdict.CRASH_SIGNAL: "crashed {end}",
+    Verdict.KILLED_FROM_OUTSIDE: "was killed {end} from outside",
+    Verdict.KILLED_BY_US: "was killed by us{ours}",
+    Verdict.STOPPED: "stopped{ours}",
+    Verdict.OUT_OF_MEMORY: "reached its memory limit and ended",
+    Verdict.DEADLINE: "was killed for its deadline{ours}",
+    Verdict.START_FAILED: "failed to start: it exited {end}",
+    Verdict.START_TIMEOUT: "was killed: no handshake in time{ours}",
+    Verdict.SERVICE_GONE: "ended unseen: its service was gone",
+    Verdict.PROTOCOL: "was killed for breaking the protocol{ours}",
+    Verdict.SILENT: "was killed for its silence{ours}",
+    Verdict.UNKNOWN: "ended with unknown status: somebody else reaped it{ours}",
+}
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, enum.Enum):
+        return value.value
+    return [*value] if isinstance(value, tuple) else value

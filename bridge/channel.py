@@ -6,25 +6,30 @@ in `interpreter_process`.
 
 from __future__ import annotations
 
-import json
 import math
 import threading
 from collections.abc import Callable
 from typing import Any, Final, Protocol, final
 
-import attrs
 import zmq
 
 from bridge.certificate import CallRecord, Certificate, Verdict
-from bridge.errors import CallDeadline, ChannelUnavailable, ProtocolError, WorkerDied
-from bridge.events import LogRecord
-from bridge.outcome import decode_plain_result, decode_result, error_of
+from bridge.enforcement import CANCELLED, OVERRAN, Enforcement
+from bridge.errors import (
+    CallCancelled,
+    CallDeadline,
+    ChannelUnavailable,
+    ProtocolError,
+    WorkerDied,
+)
+from bridge.outcome import cancelled_of, decode_plain_result, decode_result, error_of
 from bridge.payload import EncodedCall
 from bridge.protocol import Conversation, State
+from bridge.reports import Progress, Reporter, log_record_of, progress_of
 from bridge.wire import exchange
 from bridge.wire.board import Board
 from bridge.wire.codec import PICKLE
-from bridge.wire.frames import Fault, Kind, WireError
+from bridge.wire.frames import Header, Kind, WireError
 from supervision.clock import Clock
 from supervision.events import Event
 
@@ -40,28 +45,8 @@ _CONFIRMATION: Final = 5.0
 _LONGEST_POLL: Final = 3600
 
 
-@final
-@attrs.frozen
-class Progress:
-    """What a running call reports with ``bridge.interpreter.report``."""
-
-    worker: str
-    incarnation: int
-    pid: int
-    n: float
-    total: float | None
-    note: str
-
-
-class Incarnation(Protocol):
+class Incarnation(Reporter, Protocol):
     """What a channel needs of the interpreter that it belongs to."""
-
-    @property
-    def worker(self) -> str: ...
-    @property
-    def incarnation(self) -> int: ...
-    @property
-    def pid(self) -> int: ...
 
     def kill(self, why: str, verdict: Verdict = ...) -> None:
         """Kill the whole group; never blocks."""
@@ -111,10 +96,12 @@ class DataChannel:
         pidfd: int,
         board: Board,
         clock: Clock,
+        enforcement: Enforcement,
         codec: str = PICKLE,
     ) -> None:
         self._codec = codec
         self.socket = socket
+        self.enforcement = enforcement  #: ends its calls that must end
         self._owner = owner
         self._clean = True  # written by the thread inside ``call``
         self._conversation = conversation  # replaced by the hub's thread at open, and by close
@@ -145,6 +132,11 @@ class DataChannel:
         begun = self._board.started >= running[0]
         return CallRecord(running[0], running[1], self._clock.now() - running[2], begun)
 
+    def runs(self, call_id: int) -> bool:
+        """Return whether the call *call_id* has been sent and its answer has not been taken. From any thread."""
+        running = self._running
+        return running is not None and running[0] == call_id
+
     def call(
         self, request: EncodedCall, *, timeout: float, on_progress: Callable[[Progress], None] | None = None
     ) -> Any:
@@ -155,11 +147,13 @@ class DataChannel:
 
         Args:
             request: From ``encode_call``.
-            timeout: Seconds from now until the answer is here; the interpreter is killed after that. math.inf: no limit.
+            timeout: Seconds from now until the answer is here; after that the call is ended, which takes at most as long
+                as the graces of the interpreter's options, and is without a result. math.inf: no limit.
             on_progress: Called in this thread with each report of the call; what it raises leaves this method.
 
         Raises:
-            CallDeadline: The call overran; the interpreter is dead.
+            CallDeadline: The call overran and was ended; its ``certificate`` says whether the interpreter is dead, too.
+            CallCancelled: Somebody else cancelled it; likewise.
             WorkerDied: The interpreter died before it answered; ``started`` says whether the call had begun.
             ChannelUnavailable: Another call holds the channel, or it is not open, or the call is encoded with another
                 codec than the interpreter's; nothing was sent.
@@ -186,16 +180,21 @@ class DataChannel:
             self._running = (call_id, request.label, now)
             # Without a peer there is no room either: then the interpreter is dying, and the poll tells.
             send(self.socket, Kind.CALL, self._owner.incarnation, call_id, request.frames)
-            header, body = self._await_answer(call_id, now, timeout, on_progress)
-            error = None
-            if header.kind is Kind.ERROR:
-                error = error_of(request.label, body, self._codec == PICKLE)
-            elif self._codec != PICKLE:
+            header, body = self._await_answer(call_id, request.label, now, timeout, on_progress)
+            error = self._error(request.label, header, body)
+            if error is None and self._codec != PICKLE:
                 # In here: what cannot be read is a fault of the peer.
                 result = decode_plain_result(body)
-            self._clean = True
+            # Before the look: who wants to end this call does the reverse (see Enforcement.begin).
+            self._running = None
+            if not self.enforcement.is_active or self._lives_on(call_id):
+                self._clean = True
+            elif header.kind is Kind.CANCELLED:
+                error = CallCancelled(request.label, True, self._owner.account(_CONFIRMATION))
         except ProtocolError as broken:
             self._owner.kill(str(broken), Verdict.PROTOCOL)
+            # Waited for while this is still the running call: that belongs into the account.
+            broken.certificate = self._owner.account(_CONFIRMATION)
             raise
         finally:
             self._running = None
@@ -227,7 +226,12 @@ class DataChannel:
         return ChannelUnavailable(self._owner.worker, reason)
 
     def _await_answer(
-        self, call_id: int, since: float, timeout: float, on_progress: Callable[[Progress], None] | None
+        self,
+        call_id: int,
+        label: str,
+        since: float,
+        timeout: float,
+        on_progress: Callable[[Progress], None] | None,
     ) -> exchange.Message:
         left = timeout
         while True:
@@ -238,13 +242,13 @@ class DataChannel:
             if not ready:
                 # What poll waited counts, also on a virtual clock, which stands still meanwhile.
                 if left < _LONGEST_POLL:
-                    raise self._overrun(timeout)
+                    raise self._overrun(call_id, label, timeout)
             elif ready[0][0] is self.socket or ready[-1][0] is self.socket:
                 answer = self._take(call_id, on_progress)
                 if answer is not None:
                     return answer
             else:
-                return self._last_answer(call_id, on_progress)
+                return self._last_answer(call_id, label, on_progress)
             left = max(0.0, since + timeout - self._clock.now())
 
     def _take(self, call_id: int, on_progress: Callable[[Progress], None] | None) -> exchange.Message | None:
@@ -254,38 +258,20 @@ class DataChannel:
             return None
         if message[0].kind is Kind.PROGRESS:
             if on_progress is not None:
-                on_progress(self._progress(message[1]))
+                on_progress(progress_of(self._owner, message[1]))
             return None
         if message[0].kind is Kind.LOG:
-            self._owner.tell(self._log_record(call_id, message[1]))
+            self._owner.tell(log_record_of(self._owner, call_id, message[1]))
             return None
         return message
 
-    def _progress(self, body: list[memoryview]) -> Progress:
-        try:
-            n, total, note = json.loads(bytes(body[0]))
-        except (ValueError, TypeError, IndexError, RecursionError) as error:
-            raise ProtocolError(Fault.GARBAGE, f"a progress report that cannot be read ({error!r})") from None
-        return Progress(self._owner.worker, self._owner.incarnation, self._owner.pid, n, total, note)
-
-    def _log_record(self, call_id: int, body: list[memoryview]) -> LogRecord:
-        owner = self._owner
-        try:
-            return LogRecord.parse(
-                bytes(body[0]),
-                worker=owner.worker,
-                incarnation=owner.incarnation,
-                pid=owner.pid,
-                call_id=call_id,
-            )
-        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
-            raise ProtocolError(Fault.GARBAGE, f"a log record that cannot be read ({error!r})") from None
-
-    def _last_answer(self, call_id: int, on_progress: Callable[[Progress], None] | None) -> exchange.Message:
+    def _last_answer(
+        self, call_id: int, label: str, on_progress: Callable[[Progress], None] | None
+    ) -> exchange.Message:
         """Return the answer of an interpreter that died after giving it.
 
         Raises:
-            WorkerDied: If there is none.
+            WorkerDied, CallCancelled: If there is none.
         """
         # What the board calls finished was handed to the child's ZeroMQ, and may still be on its way through ours.
         patience = _LAST_ANSWER if self._board.finished >= call_id else 0.0
@@ -293,12 +279,51 @@ class DataChannel:
             answer = self._take(call_id, on_progress)
             if answer is not None:
                 return answer
-        raise WorkerDied(self._owner.account(_CONFIRMATION), started=self._board.started >= call_id)
+        raise self._death(call_id, label, math.inf)
 
-    def _overrun(self, timeout: float) -> Exception:
-        self._owner.kill("its call was not done in time", Verdict.DEADLINE)
+    def _overrun(self, call_id: int, label: str, timeout: float) -> Exception:
+        """End the call, whose deadline has passed; return what its caller is told. An answer is nobody's any more."""
+        self.enforcement.begin(call_id, OVERRAN, lambda: True)
+        reached = -math.inf
+        while (pause := self.enforcement.advance(call_id, reached)) is not None:
+            ready = self._poller.poll(math.ceil(pause.seconds * 1000))
+            if not ready:
+                reached = pause.until
+                continue
+            if ready[0][0] is not self.socket and ready[-1][0] is not self.socket:
+                break
+            if self._take(call_id, None) is not None:
+                self._running = None
+                if not self._lives_on(call_id):
+                    break
+                self._clean = True
+                return CallDeadline(timeout, None)
+        return self._death(call_id, label, timeout)
+
+    def _lives_on(self, call_id: int) -> bool:
+        """Take note that a call that was to end has been answered; return whether its interpreter may live on."""
+        cause, doomed = self.enforcement.finish(call_id)
+        if cause is not None and doomed:
+            # It was told to end already: those that it had started may be gone, and its own end may have begun.
+            self._owner.kill(cause.why, cause.verdict)
+        return not doomed
+
+    def _death(self, call_id: int, label: str, timeout: float) -> Exception:
+        """Return what the caller is told of an interpreter that died under its call."""
+        cause, _ = self.enforcement.finish(call_id)
         certificate = self._owner.account(_CONFIRMATION)
+        started = self._board.started >= call_id
         if certificate.verdict is Verdict.DEADLINE:
             return CallDeadline(timeout, certificate)
-        # It died by itself in the moment of the deadline; that is the better account.
-        return WorkerDied(certificate, started=self._board.started >= self._last_id)
+        if cause is CANCELLED and certificate.sent_by_us == cause.why:
+            return CallCancelled(label, started, certificate)
+        # It died by itself, perhaps in the moment of its deadline; that is the better account.
+        return WorkerDied(certificate, started)
+
+    def _error(self, label: str, header: Header, body: list[memoryview]) -> Exception | None:
+        """Return what an answer that is no result tells."""
+        if header.kind is Kind.RESULT:
+            return None
+        if header.kind is Kind.CANCELLED:
+            return cancelled_of(label, body)
+        return error_of(label, body, self._codec == PICKLE)

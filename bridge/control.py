@@ -1,4 +1,4 @@
-"""The control channel: what may be asked of an interpreter while a call runs: for an answer to a ping, and for its end.
+"""The control channel: pings, what became of a cancelled call, and the request to end, also while a call runs.
 
 What comes in on it is read by `interpreter_process`, on the hub's thread, by the rules of `handshake`; calls go over the
 other channel (`channel`).
@@ -6,17 +6,25 @@ other channel (`channel`).
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
-from typing import final
+from collections.abc import Iterator
+from typing import Final, final
 
+from bridge.cancel import CancelOutcome, CancelWait
 from bridge.channel import Socket, send
-from bridge.errors import NoPong
+from bridge.errors import NoPong, ProtocolError
 from bridge.hub import Hub
 from bridge.launchers.process import Identity
-from bridge.wire.frames import Kind
+from bridge.wire.frames import Fault, Header, Kind
 
 __all__ = ["ControlChannel"]
+
+
+_OUTCOMES: Final = {
+    outcome.value.encode(): outcome for outcome in CancelOutcome if outcome is not CancelOutcome.KILLED
+}
 
 
 @final
@@ -29,6 +37,9 @@ class ControlChannel:
         self._identity = identity
         self._pings: dict[int, threading.Event] = {}
         self._ping_ids = itertools.count(1)
+        self._waits: list[CancelWait] = []  # replaced, never changed: any thread adds and removes
+        self._waits_lock = threading.Lock()
+        self._is_dead = False  # written before those who wait are told
 
     def ask_to_stop(self) -> None:
         """Ask for the end after the running call. On the hub's thread."""
@@ -51,10 +62,50 @@ class ControlChannel:
         finally:
             del self._pings[number]
 
-    def answered(self, number: int) -> None:
-        """Take the answer to ping *number*; one that nobody waits for any more changes nothing. On the hub's thread."""
-        if (answered := self._pings.get(number)) is not None:
-            answered.set()
+    def feel(self) -> None:
+        """Send a ping whose answer nobody waits for. On the hub's thread."""
+        self._say(Kind.PING, 0)
+
+    def ask_about(self, call_id: int) -> None:
+        """Ask what becomes of the call *call_id*, which is cancelled. Never blocks, from any thread."""
+        self._hub.run_there(lambda: self._say(Kind.CANCEL, call_id), 0)
+
+    @contextlib.contextmanager
+    def waiting(self, call_id: int) -> Iterator[CancelWait]:
+        """Give something to wait on: it is opened when the interpreter tells what became of the call, or is dead."""
+        wait = CancelWait(call_id)
+        with self._waits_lock:
+            self._waits = [*self._waits, wait]
+        if self._is_dead:
+            wait.open(None)
+        try:
+            yield wait
+        finally:
+            with self._waits_lock:
+                self._waits = [each for each in self._waits if each is not wait]
+
+    def heard(self, header: Header, body: list[memoryview]) -> None:
+        """Take an accepted message. On the hub's thread.
+
+        Raises:
+            ProtocolError: If it cannot be read.
+        """
+        if header.kind is Kind.PONG:
+            if (answered := self._pings.get(header.call_id)) is not None:
+                answered.set()
+        elif header.kind is Kind.CANCELLED:
+            outcome = _OUTCOMES.get(bytes(body[0]))
+            if outcome is None:
+                raise ProtocolError(Fault.GARBAGE, f"a CANCELLED that says {bytes(body[0][:40])!r}")
+            for wait in self._waits:
+                if wait.call_id == header.call_id:
+                    wait.open(outcome)
+
+    def ended(self) -> None:
+        """The interpreter is dead: whoever waits is to look at that. From any thread."""
+        self._is_dead = True
+        for wait in self._waits:
+            wait.open(None)
 
     def close(self) -> None:
         """Close the socket, which is in the hub's poll no more. On the hub's thread. Idempotent."""

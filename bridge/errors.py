@@ -6,6 +6,7 @@ arguments.
 
 from __future__ import annotations
 
+from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
 from typing import final
 
@@ -16,6 +17,7 @@ from supervision.errors import SupervisionError
 __all__ = [
     "AdapterSetUpFailed",
     "BridgeError",
+    "CallCancelled",
     "CallDeadline",
     "ChannelUnavailable",
     "FunctionRefused",
@@ -132,15 +134,20 @@ class NoPong(BridgeError, TimeoutError):
 
 @final
 class ProtocolError(BridgeError):
-    """The peer broke the protocol; ``fault`` is the class of the fault. Its interpreter is killed."""
+    """The peer broke the protocol; ``fault`` is the class of the fault. Its interpreter is killed.
+
+    ``certificate`` tells of that death, where a call was its victim.
+    """
 
     def __init__(self, fault: Fault, detail: str) -> None:
         super().__init__(fault, detail)
         self.fault = fault
         self.detail = detail
+        self.certificate: Certificate | None = None
 
     def __str__(self) -> str:
-        return f"protocol broken ({self.fault.value}): {self.detail}"
+        told = f"protocol broken ({self.fault.value}): {self.detail}"
+        return told if self.certificate is None else f"{told}. {self.certificate.as_text()}"
 
 
 @final
@@ -261,12 +268,39 @@ class WorkerDied(BridgeError, BrokenProcessPool):
 
 @final
 class CallDeadline(BridgeError, TimeoutError):
-    """The call overran its deadline, and its interpreter was killed for it."""
+    """The call overran its deadline and was ended.
 
-    def __init__(self, timeout: float, certificate: Certificate) -> None:
+    ``certificate`` tells of its interpreter's end; None: it ended when it was interrupted, or of itself a moment too
+    late, and the interpreter lives on, with whatever the call had changed in it.
+    """
+
+    def __init__(self, timeout: float, certificate: Certificate | None) -> None:
         super().__init__(timeout, certificate)
         self.timeout = timeout
         self.certificate = certificate
 
     def __str__(self) -> str:
+        if self.certificate is None:
+            return f"the call overran its deadline of {self.timeout:g} s and was ended; its worker lives on"
         return f"the call overran its deadline of {self.timeout:g} s. {self.certificate.as_text()}"
+
+
+@final
+class CallCancelled(BridgeError, CancelledError):
+    """The call was cancelled by somebody else while its caller waited for it.
+
+    ``started`` says whether anything of it was executed; ``certificate`` tells of its interpreter's end, None if it
+    lives on, with whatever the call had changed in it.
+    """
+
+    def __init__(self, label: str, started: bool, certificate: Certificate | None = None) -> None:
+        super().__init__(label, started, certificate)
+        self.label = label
+        self.started = started
+        self.certificate = certificate
+
+    def __str__(self) -> str:
+        if not self.started:
+            return f"the call of {self.label} was cancelled before it began; nothing was executed"
+        end = "its worker lives on" if self.certificate is None else self.certificate.as_text()
+        return f"the call of {self.label} was cancelled while it ran: {end}"

@@ -13,7 +13,7 @@ import attrs
 from bridge.certificate import Certificate, Verdict
 from supervision.events import Event
 
-__all__ = ["InterpreterDied", "InterpreterReady", "LogRecord", "OutputLine"]
+__all__ = ["InterpreterDied", "InterpreterReady", "LeftoverSwept", "LogRecord", "OutputLine"]
 
 
 @final
@@ -44,6 +44,18 @@ class InterpreterDied(Event):
 
     def severity(self) -> str:
         return "INFO" if self.certificate.verdict is Verdict.STOPPED else "WARNING"
+
+
+@final
+@attrs.frozen(kw_only=True)
+class LeftoverSwept(Event):
+    """An interpreter of a dead service was found at the start of this one; nothing of it lives any more."""
+
+    level: ClassVar[str] = "WARNING"
+    certificate: Certificate
+
+    def describe(self) -> str:
+        return self.certificate.headline()
 
 
 @final

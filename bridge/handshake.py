@@ -10,6 +10,7 @@ from typing import final
 from bridge.channel import Socket, receive, send
 from bridge.errors import ProtocolError
 from bridge.protocol import Conversation, Hello, Line, State
+from bridge.wire.exchange import Message
 from bridge.wire.frames import Kind
 
 __all__ = ["Handshake"]
@@ -35,11 +36,11 @@ class Handshake:
         """Return how far the channel *line* is."""
         return self._conversations[line]
 
-    def take(self, line: Line, socket: Socket) -> int | None:
-        """Take one message from *socket*: a hello, or what may come after it.
+    def take(self, line: Line, socket: Socket) -> Message | None:
+        """Take one message from *socket*: a hello, or what may come after it; after a goodbye, nothing.
 
         Returns:
-            The id in the message (of a hello: 0), or None if there was none.
+            The message, or None if there was none.
 
         Raises:
             ProtocolError: If it may not come now, or its sender is not the process that we started; after telling it.
@@ -54,7 +55,9 @@ class Handshake:
             if header.kind is Kind.HELLO:
                 self.hello = Hello.parse(bytes(body[0]))
                 self._conversations[line] = conversation.greet(header, self.hello)
+            elif header.kind is Kind.GOODBYE:
+                self._conversations[line] = conversation.closed()
         except ProtocolError as error:
             send(self._control, Kind.REFUSED, conversation.incarnation, 0, [str(error).encode()])
             raise
-        return header.call_id
+        return message

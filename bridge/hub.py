@@ -17,8 +17,10 @@ from typing import Final, Protocol, final
 
 import zmq
 
+from bridge.certificate import Certificate
 from bridge.channel import Socket
 from bridge.errors import HubClosed
+from bridge.memory_group import KernelKills
 from bridge.platform import require_supported
 from bridge.run_dir import RunDirectory
 from supervision.clock import Clock
@@ -62,6 +64,8 @@ class Hub:
     def __init__(self, name: str, *, clock: Clock) -> None:
         self.name = name
         self.clock = clock
+        self.kernel_kills = KernelKills()
+        self.unseen: list[Certificate] = []  #: of what dead services had left; complete once started
         self.on_failure: Callable[[BaseException], None] | None = (
             None  #: told, on its last breath, if the thread dies
         )
@@ -97,7 +101,7 @@ class Hub:
             RunDirectoryUnusable: If there is no place for the sockets.
         """
         require_supported()
-        self._run = RunDirectory.create(self.clock)
+        self._run = RunDirectory.create(self.clock, unseen=self.unseen.append)
         self._context = zmq.Context()
         self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._poller.register(self._wake_fd, zmq.POLLIN)

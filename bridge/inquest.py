@@ -11,9 +11,11 @@ from typing import final
 
 import attrs
 
-from bridge.certificate import CallRecord, Cause, Certificate, ExitStatus, Phase, Verdict, verdict_of
+from bridge.certificate import CallRecord, Cause, Certificate, ExitStatus, Phase, Verdict, ours, verdict_of
+from bridge.evidence import Evidence
+from bridge.launchers.process import Identity, Spawned
+from bridge.memory_group import KernelKills
 from bridge.process_group import ProcessGroup
-from bridge.wire.board import Board
 from supervision.clock import Clock
 
 __all__ = ["Inquest", "Scene"]
@@ -35,16 +37,17 @@ class Inquest:
     """One incarnation's death, from the first suspicion to the certificate."""
 
     def __init__(
-        self, worker: str, incarnation: int, group: ProcessGroup, board: Board, clock: Clock
+        self, identity: Identity, group: ProcessGroup, spawned: Spawned, kernel: KernelKills, clock: Clock
     ) -> None:
-        self._worker = worker
-        self._incarnation = incarnation
+        self.evidence = Evidence(group, spawned.stacks, kernel)
+        self._identity = identity
         self._group = group
-        self._board = board
+        self._board = spawned.board
         self._clock = clock
         self._born = clock.now()
-        self._lock = threading.Lock()  # guards the next two
+        self._lock = threading.Lock()  # guards the next three
         self._cause: Cause | None = None
+        self._interrupt: tuple[int, Cause] | None = None  # the last call that SIGINT was sent to, and why
         self._certificate: Certificate | None = None
         self._dead = threading.Event()  # set once there is a certificate
 
@@ -60,16 +63,28 @@ class Inquest:
     def charge(self, why: str, verdict: Verdict) -> bool:
         """Say why it is about to be signalled. The first cause stays, but a kill replaces a mere request to stop.
 
+        Blocks only for a verdict that wants stacks, and if it is the first, until these are written: at most 0.25 s.
+
         Returns:
             Whether there is anything left to signal.
         """
+        if verdict.wants_stacks and self._cause is None:
+            # Not under the lock. If it dies of something else meanwhile, that was its end.
+            self.evidence.take_stacks()
         with self._lock:
             # Looked at here, since nobody may have heard yet of a death that others caused: it must not become ours.
             if self._certificate is not None or self._group.is_dead():
                 return False
             if self._cause is None or self._cause.verdict is Verdict.STOPPED:
                 self._cause = Cause(why, verdict)
+                if verdict is not Verdict.STOPPED:
+                    self.evidence.sample()
             return True
+
+    def interrupted(self, call_id: int, why: str, verdict: Verdict) -> None:
+        """Say why SIGINT is about to be sent, for a call; it ends only a process that has put its default back."""
+        with self._lock:
+            self._interrupt = (call_id, Cause(why, verdict))
 
     def conclude(self, scene: Scene) -> Certificate | None:
         """Kill what the dead process left of its group and write the certificate; None if it was written before."""
@@ -93,16 +108,27 @@ class Inquest:
     def _write(self, status: ExitStatus, scene: Scene) -> Certificate:
         """Return the certificate. Under the lock."""
         cause = self._cause
+        if (
+            cause is None
+            and status.signal == "SIGINT"
+            and scene.call is not None
+            and self._interrupt is not None
+        ):
+            call_id, interrupt = self._interrupt
+            cause = interrupt if call_id == scene.call.id else None
         if scene.call is not None and scene.call.begun:
             phase = Phase.RUNNING
         elif not scene.ready:
             phase = Phase.STARTING
         else:
             phase = Phase.IDLE if cause is None or cause.verdict is not Verdict.STOPPED else Phase.STOPPING
-        verdict = verdict_of(status, phase=phase, cause=cause, out_of_memory=self._board.out_of_memory)
+        memory = self.evidence.out_of_memory(
+            status, ours=ours(phase, cause) is not None, said=self._board.out_of_memory
+        )
+        verdict = verdict_of(status, phase=phase, cause=cause, out_of_memory=memory)
         return Certificate(
-            worker=self._worker,
-            incarnation=self._incarnation,
+            worker=self._identity.worker,
+            incarnation=self._identity.incarnation,
             pid=self._group.pid,
             verdict=verdict,
             phase=phase,
@@ -111,6 +137,9 @@ class Inquest:
             sent_by_us=cause.why if cause is not None and verdict.is_ours else None,
             uptime=self._clock.now() - self._born,
             call=scene.call,
+            out_of_memory=memory,
+            peak_memory=self.evidence.peak(),
             last_output=scene.last_output,
+            stacks=self.evidence.stacks(),
             detail=scene.detail,
         )

@@ -11,9 +11,11 @@ import threading
 from collections.abc import Callable
 from typing import Final, final
 
+from bridge.cancel import CancelOutcome, cancel
 from bridge.certificate import Certificate, Verdict
 from bridge.channel import DataChannel
 from bridge.control import ControlChannel
+from bridge.enforcement import Enforcement
 from bridge.errors import HubClosed, LaunchFailed, ProtocolError
 from bridge.events import InterpreterDied, InterpreterReady, OutputLine
 from bridge.handshake import Handshake
@@ -24,15 +26,15 @@ from bridge.options import InterpreterOptions
 from bridge.output import Output, OutputText
 from bridge.process_group import ProcessGroup, wait_readable
 from bridge.protocol import Line
-from supervision.clock import Timer
+from bridge.pulse import Pulse
+from bridge.signals import Signals
+from bridge.start_deadline import StartDeadline
 from supervision.events import Event
 
 __all__ = ["Interpreter"]
 
 #: Seconds for the hub's thread to write a certificate, which waits for nothing.
 _CONCLUSION: Final = 1.0
-#: Parts of a stop's timeout until SIGTERM, and until SIGKILL.
-_ASK, _TERMINATE = 0.6, 0.8
 
 
 @final
@@ -66,7 +68,7 @@ class Interpreter:
             HubClosed: The hub does not run.
         """
         launched = launch(hub, options, worker=worker, incarnation=incarnation)
-        self = cls(hub, launched, listener)
+        self = cls(hub, launched, listener, options)
         try:
             hub.run.add_entry(launched.number, worker=worker, incarnation=incarnation, pid=self.pid)
         except OSError as error:
@@ -76,15 +78,12 @@ class Interpreter:
             self._abandon()
             raise HubClosed(hub.name)
         if options.has_start_deadline:
-            self._start_deadline = hub.clock.call_at(
-                launched.since + options.start_timeout, lambda: self._start_overdue(options.start_timeout)
-            )
-            # The handshake, or the end, may have been faster than this thread.
-            if self._ready or self._inquest.certificate is not None:
-                self._cancel_start_deadline()
+            self._start_deadline.arm(launched.since)
         return self
 
-    def __init__(self, hub: Hub, launched: Launched, listener: Callable[[Event], None]) -> None:
+    def __init__(
+        self, hub: Hub, launched: Launched, listener: Callable[[Event], None], options: InterpreterOptions
+    ) -> None:
         spawned, identity = launched.spawned, launched.identity
         self._hub = hub
         self._number = launched.number
@@ -98,13 +97,25 @@ class Interpreter:
         self._handshake = Handshake(
             incarnation=identity.incarnation, nonce=identity.nonce, pid=self.pid, control=self._control.socket
         )
+        self._inquest = Inquest(identity, self._group, spawned, hub.kernel_kills, hub.clock)
+        self._signals = Signals(self._group, self._inquest, self._board, self._control)
+        enforcement = Enforcement(self._signals, options.graces, hub.clock)
         data, greeting = launched.sockets[Line.DATA], self._handshake.conversation(Line.DATA)
         self.channel = DataChannel(
-            self, data, greeting, spawned.pidfd, spawned.board, hub.clock, launched.codec
+            self, data, greeting, spawned.pidfd, spawned.board, hub.clock, enforcement, launched.codec
         )
-        self._start_deadline: Timer | None = None  # written once by the launching thread
+        self._start_deadline = StartDeadline(
+            hub.clock, options.start_timeout, lambda why: self.kill(why, Verdict.START_TIMEOUT)
+        )
+        self._pulse = Pulse(
+            hub.clock,
+            options,
+            self.pid,
+            post=lambda action: hub.run_there(action, 0),
+            ping=self._control.feel,
+            dead=lambda why: self.kill(why, Verdict.SILENT),
+        )
         self._ready = False  # written on the hub's thread
-        self._inquest = Inquest(self.worker, self.incarnation, self._group, self._board, hub.clock)
         self._detail = ""  # what a handler raised; written on the hub's thread
         self._burial = threading.Lock()
         self._buried = False
@@ -124,15 +135,12 @@ class Interpreter:
         """Its process id; also that of its session and its group."""
         return self._group.pid
 
-    # Its end.
-
     def kill(self, why: str, verdict: Verdict = Verdict.KILLED_BY_US) -> None:
-        """Send SIGKILL to the whole group. Never blocks, from any thread; the first cause stays.
+        """Send SIGKILL to the whole group, from any thread; the first cause stays.
 
-        Does nothing once it is dead.
+        Blocks only for a verdict that wants stacks: until these are written. Does nothing once it is dead.
         """
-        if self._inquest.charge(why, verdict):
-            self._group.signal(signal.SIGKILL)
+        self._signals.kill(why, verdict)
 
     def stop(self, why: str, timeout: float) -> Certificate | None:
         """Ask it to end after the running call; then send SIGTERM, then SIGKILL, all within *timeout*. Blocks.
@@ -147,16 +155,8 @@ class Interpreter:
         Returns:
             How it ended; None if it has not.
         """
-        self._inquest.charge(why, Verdict.STOPPED)
         # There, since the handshake is that thread's: it is either complete, or will never be.
-        self._hub.run_there(self._ask_to_stop, timeout * _ASK)
-        if timeout <= 0 or self._inquest.wait(timeout * _ASK):
-            return self._inquest.certificate
-        if self._inquest.charge(f"{why}; it did not end when asked", Verdict.KILLED_BY_US):
-            self._group.signal(signal.SIGTERM)
-        if not self._inquest.wait(timeout * (_TERMINATE - _ASK)):
-            self._group.signal(signal.SIGKILL)
-            self._inquest.wait(timeout * (1 - _TERMINATE))
+        self._signals.stop(why, timeout, lambda wait: self._hub.run_there(self._ask_to_stop, wait))
         return self._inquest.certificate
 
     def certificate(self, timeout: float) -> Certificate | None:
@@ -209,6 +209,14 @@ class Interpreter:
             NoPong: If there is no answer within *timeout* seconds.
         """
         return self._control.ping(timeout)
+
+    def cancel(self, call_id: int) -> CancelOutcome:
+        """End the call *call_id*, as ``channel.running()`` names it, from another thread than its caller's.
+
+        Blocks at most for the sum of the options' graces, and the moment that a kill takes. Returns what was achieved.
+        The caller gets CallCancelled, unless the call had ended of itself.
+        """
+        return cancel(call_id, self.channel, self._control.waiting(call_id), self._hub.clock)
 
     def tell(self, event: Event) -> None:
         """Pass *event* on to the listener; in the calling thread."""
@@ -263,9 +271,10 @@ class Interpreter:
             self._maybe_ready()
 
     def _on_control(self) -> None:
-        while (number := self._handshake.take(Line.CONTROL, self._control.socket)) is not None:
+        while (message := self._handshake.take(Line.CONTROL, self._control.socket)) is not None:
+            self._pulse.heard()
             if self._ready:
-                self._control.answered(number)
+                self._control.heard(*message)
             else:
                 self._maybe_ready()
 
@@ -273,10 +282,12 @@ class Interpreter:
         hello = self._handshake.hello
         if hello is None or not self._handshake.complete:
             return
-        self._cancel_start_deadline()
+        self._start_deadline.meet()
         self._hub.run.hide_sockets(self._number)
         self.channel.open(self._handshake.conversation(Line.DATA))
         self._ready = True
+        self._inquest.evidence.settled()
+        self._pulse.start()
         self._listener(
             InterpreterReady(
                 worker=self.worker,
@@ -301,9 +312,11 @@ class Interpreter:
         """Have the certificate written, once, and tell; on the hub's thread unless that is gone."""
         lines = self._output.drain()
         certificate = self._inquest.conclude(self._scene())
-        self._cancel_start_deadline()
+        self._start_deadline.meet()
+        self._pulse.stop()
         self._tell(lines)
         if certificate is not None:
+            self._control.ended()
             self._listener(InterpreterDied(certificate=certificate))
 
     def _scene(self) -> Scene:
@@ -314,21 +327,11 @@ class Interpreter:
             detail=self._detail,
         )
 
-    # From any thread.
-
     def _tell(self, lines: list[OutputText]) -> None:
         for stream, text in lines:
             self._listener(
                 OutputLine(worker=self.worker, incarnation=self.incarnation, stream=stream, text=text)
             )
-
-    def _cancel_start_deadline(self) -> None:
-        if self._start_deadline is not None:
-            self._start_deadline.cancel()
-
-    def _start_overdue(self, timeout: float) -> None:
-        if not self._ready:
-            self.kill(f"no handshake within {timeout:g} s", Verdict.START_TIMEOUT)
 
     def _abandon(self) -> None:
         """Undo a launch that cannot be completed; nobody else knows of it yet."""
@@ -341,6 +344,7 @@ class Interpreter:
         self._lifeline.close()
         self._group.close()
         self._board.close()
+        self._inquest.evidence.close()
         self._hub.run.remove_entry(self._number)
         self._hub.leave(self._number)
         self._buried = True

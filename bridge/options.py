@@ -13,6 +13,8 @@ from typing import Any, Final, TypeAlias, final
 
 import attrs
 
+from bridge.ladder import Graces
+
 __all__ = ["CODECS", "LEAST_MEMORY", "LOG_LEVELS", "SHORTEST_SECRET", "InterpreterOptions"]
 
 CODECS: Final = ("pickle", "json")
@@ -53,9 +55,9 @@ def _threads(_: Any, __: _Attribute, value: Any) -> None:
         raise ValueError(f"threads={value!r}: expected an int >= 1")
 
 
-def _start_timeout(_: Any, __: _Attribute, value: Any) -> None:
+def _seconds(_: Any, attribute: _Attribute, value: Any) -> None:
     if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
-        raise ValueError(f"start_timeout={value!r}: expected seconds > 0 (math.inf: no limit)")
+        raise ValueError(f"{attribute.name}={value!r}: expected seconds > 0 (math.inf: no limit)")
 
 
 def _log_level(_: Any, __: _Attribute, value: Any) -> None:
@@ -118,6 +120,10 @@ class InterpreterOptions:
         memory: The most address space it may have, in bytes (RLIMIT_AS); None: no limit.
         threads: How many threads numeric libraries may start (OMP_NUM_THREADS and its like).
         start_timeout: Seconds from the launch until its handshake; math.inf: no limit.
+        ping_interval: Seconds between two pings; math.inf: none, and no worker is found silent.
+        silence_grace: Seconds without an answer after which a process that is stopped, or gone without an exit, is
+            killed. One that runs is not: it may hold the GIL until its call's deadline.
+        graces: How a call is ended that overran its deadline, or was cancelled.
         secrets: Texts that no error, marker or log record out of it shows. An exception that holds one is described only.
         log_level: From which level on the records of its ``logging`` become ``LogRecord`` events while a call runs; None:
             none do. They are taken from its root logger, which then has a handler: ``logging.basicConfig`` does nothing.
@@ -140,7 +146,10 @@ class InterpreterOptions:
     )
     memory: int | None = attrs.field(default=None, validator=_memory)
     threads: int = attrs.field(default=1, validator=_threads)
-    start_timeout: float = attrs.field(default=30.0, validator=_start_timeout)
+    start_timeout: float = attrs.field(default=30.0, validator=_seconds)
+    ping_interval: float = attrs.field(default=5.0, validator=_seconds)
+    silence_grace: float = attrs.field(default=10.0, validator=_seconds)
+    graces: Graces = attrs.field(factory=Graces, validator=attrs.validators.instance_of(Graces))
     secrets: tuple[str, ...] = attrs.field(default=(), converter=_several, validator=_secrets, repr=False)
     log_level: str | None = attrs.field(default=None, validator=_log_level)
     codec: str = attrs.field(default="pickle", validator=_codec)

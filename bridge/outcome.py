@@ -5,12 +5,14 @@ How a call is sent is in `payload`; which message may come when in `protocol`.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from typing import Any
 
 from bridge.errors import (
     AdapterSetUpFailed,
+    CallCancelled,
     FunctionRefused,
     NotPicklable,
     ProtocolError,
@@ -20,7 +22,7 @@ from bridge.errors import (
 from bridge.wire import codec, plain
 from bridge.wire.frames import Fault
 
-__all__ = ["decode_plain_result", "decode_result", "error_of"]
+__all__ = ["cancelled_of", "decode_plain_result", "decode_result", "error_of"]
 
 
 def decode_result(label: str, frames: Sequence[memoryview]) -> Any:
@@ -48,6 +50,15 @@ def decode_plain_result(frames: Sequence[memoryview]) -> Any:
         return plain.loads(frames)
     except ValueError as error:
         raise ProtocolError(Fault.GARBAGE, f"a result that cannot be read ({error})") from None
+
+
+def cancelled_of(label: str, frames: Sequence[memoryview]) -> CallCancelled:
+    """Return what the frames of a CANCELLED tell: nothing, if the call did not begin; else where it was interrupted."""
+    told = bytes(frames[0])
+    cancelled = CallCancelled(label, started=bool(told))
+    with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
+        cancelled.__cause__ = RemoteTraceback(str(json.loads(told)["traceback"]))
+    return cancelled
 
 
 def error_of(label: str, frames: Sequence[memoryview], trusted: bool = True) -> Exception:

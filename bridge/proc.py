@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-__all__ = ["MARK", "Process", "look", "open_member", "processes", "start_time"]
+__all__ = ["MARK", "Process", "look", "open_member", "processes", "start_time", "state_of"]
 
 #: The environment variable that says to which run and which worker a process belongs: "RUN-ID.ENTRY".
 MARK: Final = "TREEWARDEN_RUN"
@@ -54,6 +54,12 @@ def start_time(pid: int) -> int | None:
     """Return when the process *pid* started, in clock ticks since boot; None if there is none."""
     stat = _stat(pid)
     return None if stat is None else int(stat[19])
+
+
+def state_of(pid: int) -> str | None:
+    """Return the state of the process *pid*, one letter ("R": it runs, "T": it is stopped); None if there is none."""
+    stat = _stat(pid)
+    return None if stat is None else stat[0]
 
 
 def open_member(process: Process) -> int | None:

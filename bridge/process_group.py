@@ -66,6 +66,19 @@ class ProcessGroup:
                 return False
             return True
 
+    def interrupt(self) -> bool:
+        """Send SIGINT to the leader alone. Never blocks; returns whether it was sent. The rest is as with ``signal``."""
+        if os.getpid() != self._owner:
+            return False
+        with self._lock:
+            if self._reaped:
+                return False
+            # By the pidfd, so that it never reaches a stranger.
+            with contextlib.suppress(OSError):
+                signal.pidfd_send_signal(self.pidfd, signal.SIGINT)
+                return True
+            return False
+
     def is_dead(self) -> bool:
         """Return whether the leader has ended."""
         return wait_readable(self.pidfd, 0)

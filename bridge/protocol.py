@@ -40,10 +40,12 @@ class State(enum.Enum):
 ALLOWED: Final[Mapping[tuple[Line, State], frozenset[Kind]]] = MappingProxyType(
     {
         (Line.DATA, State.AWAITING_HELLO): frozenset({Kind.HELLO}),
-        (Line.DATA, State.OPEN): frozenset({Kind.RESULT, Kind.ERROR, Kind.PROGRESS, Kind.LOG}),
+        (Line.DATA, State.OPEN): frozenset(
+            {Kind.RESULT, Kind.ERROR, Kind.PROGRESS, Kind.LOG, Kind.CANCELLED}
+        ),
         (Line.DATA, State.CLOSED): frozenset(),
         (Line.CONTROL, State.AWAITING_HELLO): frozenset({Kind.HELLO}),
-        (Line.CONTROL, State.OPEN): frozenset({Kind.PONG}),
+        (Line.CONTROL, State.OPEN): frozenset({Kind.PONG, Kind.CANCELLED, Kind.GOODBYE}),
         (Line.CONTROL, State.CLOSED): frozenset(),
     }
 )

@@ -15,11 +15,13 @@ import secrets
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, final
 
+from bridge.certificate import Certificate
 from bridge.errors import RunDirectoryUnusable
+from bridge.left_behind import left_behind
 from bridge.lifeline import close_private, keep_private
 from bridge.proc import start_time
 from bridge.process_group import kill_all
@@ -66,17 +68,28 @@ class RunDirectory:
         self._owner = os.getpid()
 
     @classmethod
-    def create(cls, clock: Clock, places: Sequence[Path] | None = None) -> RunDirectory:
+    def create(
+        cls,
+        clock: Clock,
+        places: Sequence[Path] | None = None,
+        *,
+        unseen: Callable[[Certificate], None] = lambda _: None,
+    ) -> RunDirectory:
         """Sweep what dead services left, then make a new directory in the first place that will do.
 
         Blocks while leftovers die, at most 2 s for each dead service.
+
+        Args:
+            clock: Counts that.
+            places: Where it may lie; None: ``candidates()``.
+            unseen: Told of each interpreter that a dead service had left.
 
         Raises:
             RunDirectoryUnusable: If no place will do; the error says what was wrong with each.
         """
         places = candidates() if places is None else places
         for path in _found(places):
-            _sweep(path, clock)
+            _sweep(path, clock, unseen)
         tried: list[tuple[str, str]] = []
         for place in places:
             try:
@@ -183,7 +196,7 @@ def _found(places: Sequence[Path]) -> Iterator[Path]:
                     yield path
 
 
-def _sweep(path: Path, clock: Clock) -> None:
+def _sweep(path: Path, clock: Clock, unseen: Callable[[Certificate], None]) -> None:
     """Kill what the service of *path* left and remove it, if that service is dead."""
     try:
         lock_fd = os.open(path / "lock", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
@@ -201,6 +214,8 @@ def _sweep(path: Path, clock: Clock) -> None:
         if unowned or (
             run_id and kill_all(lambda process: process.mark.partition(".")[0] == run_id, clock, _SWEEP)
         ):
+            for certificate in left_behind(path):
+                unseen(certificate)
             _remove(path)
     except OSError:
         pass  # its service lives, or another one sweeps it

@@ -24,6 +24,8 @@ PURE = frozenset(
         "bridge.certificate",
         "bridge.errors",
         "bridge.events",
+        "bridge.ladder",
+        "bridge.liveness",
         "bridge.options",
         "bridge.protocol",
         "bridge.wire.frames",
@@ -57,7 +59,11 @@ ALLOWED = frozenset(
 )  # fmt: skip
 #: And what one module alone may import, with the names that it may take of it.
 EXCEPTIONS = {
-    "bridge.errors": {"concurrent.futures.process": {"BrokenProcessPool"}},  # a base class of its error
+    # Base classes of its errors.
+    "bridge.errors": {
+        "concurrent.futures": {"CancelledError"},
+        "concurrent.futures.process": {"BrokenProcessPool"},
+    },
     "bridge.options": {"sys": {"executable"}},  # the default of an option
 }
 

@@ -30,6 +30,7 @@ from actors.demo.verify import differences
 from actors.demo.words import one_line
 from actors.options import usable_cpus
 from actors.pool import Pool
+from bridge.ladder import Graces
 from bridge.options import InterpreterOptions
 from bridge.run_dir import RunDirectory
 from supervision.clock import MonotonicClock
@@ -120,7 +121,10 @@ def _drive(options: Options, plan: Plan, poisons: str | None, progress: Progress
         workers=options.workers,
         name="census",
         affinity=options.affinity,
-        interpreter=InterpreterOptions(memory=options.memory),
+        # A file that was interrupted half-way would spoil its session's table, so its worker must not live on.
+        interpreter=InterpreterOptions(
+            memory=options.memory, graces=Graces(flag=0, interrupt=0, terminate=0)
+        ),
     )
     driver = Driver(pool, plan, poisons=poisons, began=time.monotonic())
     if options.log is not None:

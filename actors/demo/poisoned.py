@@ -37,6 +37,7 @@ def administer(session: Session, poison: Poison, root: str) -> PoisonDeath:
                     return _account(poison, error.certificate)
                 session.rebind()
             except CallDeadline as error:
+                assert error.certificate is not None  # noqa: PT017 (this pool's graces are 0, so its worker died)
                 return _account(poison, error.certificate)
         return PoisonDeath(poison.path, None, as_expected=False)
     finally:

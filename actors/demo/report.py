@@ -129,4 +129,4 @@ def _error(error: FileError) -> dict[str, str]:
 
 
 def _death(death: Death) -> dict[str, object]:
-    return {"path": death.path, "headline": death.certificate.headline(), **death.certificate.as_dict()}
+    return {"path": death.path, **death.certificate.as_dict()}

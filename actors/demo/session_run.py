@@ -134,6 +134,7 @@ class SessionRun:
                 if error.started and not _from_outside(error.certificate):
                     self._suspect(path, error.certificate.headline())
             except CallDeadline as error:
+                assert error.certificate is not None  # noqa: PT017 (this pool's graces are 0, so its worker died)
                 self._move(error, path)
                 self._suspect(path, error.certificate.headline())
             except CallExpired as error:

@@ -5,7 +5,7 @@ What is said is decided in ``report``; here it only gets its looks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 import attrs
@@ -104,7 +104,7 @@ def _poison(report: Report, style: Style) -> Iterator[str]:
         if it.certificate is None:
             yield f"  {mark} {it.path}: its worker lived"
         else:
-            yield from _account(f"{mark} ", Death(it.certificate, it.path), style)
+            yield from _account(f"{mark} ", Death(it.certificate, it.path), style, whole=True)
 
 
 def _deaths(report: Report, style: Style) -> Iterator[str]:
@@ -136,21 +136,20 @@ def _manner(death: Death) -> tuple[object, ...]:
     return (it.verdict, it.signal, it.exit_code, it.phase, it.call and (it.call.label, it.call.begun))
 
 
-def _account(mark: str, death: Death, style: Style) -> Iterator[str]:
+def _account(mark: str, death: Death, style: Style, *, whole: bool = False) -> Iterator[str]:
+    """Yield the headline of a certificate and the last two lines of output, or the whole of it."""
     what = f"{visible(death.path)}: " if death.path is not None else ""
     # There is one pool, and the tree below calls its workers by these names.
     worker = f"worker {death.certificate.worker.rpartition('/')[2]}"
-    yield f"  {mark}{what}{visible(attrs.evolve(death.certificate, worker=worker).headline())}"
-    for line in _last_words(death.certificate.last_output):
-        yield style.dim(f"      │ {visible(line)}")
-
-
-def _last_words(output: Sequence[str]) -> Sequence[str]:
-    """Return the last two lines, without the stack that faulthandler prints after a fatal signal."""
-    for index, line in enumerate(output):
-        if line.startswith("Fatal Python error"):
-            return output[max(0, index - 1) : index + 1]
-    return output[-2:]
+    headline, *more = attrs.evolve(death.certificate, worker=worker).as_text().splitlines()
+    yield f"  {mark}{what}{visible(headline)}"
+    if whole:
+        for line in more:
+            quoted = line.startswith("  | ")
+            yield style.dim(f"      │ {visible(line[4:])}" if quoted else f"  {visible(line)}")
+    else:
+        for line in death.certificate.last_output[-2:]:
+            yield style.dim(f"      │ {visible(line)}")
 
 
 def _sessions(report: Report, style: Style) -> Iterator[str]:

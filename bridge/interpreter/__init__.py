@@ -1,20 +1,22 @@
 """What runs in the child, and what users' functions and classes may take of it, also where no worker is.
 
-``report`` tells the caller of the running call how far it is, ``trace_header`` what travelled along with the call, and
-``adapter`` registers a class whose instances live in workers.
+``report`` tells the caller of the running call how far it is, ``trace_header`` what travelled along with the call,
+``cancelled`` whether it should end (``CallInterrupted`` ends one that did not), and ``adapter`` registers a class whose
+instances live in workers.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bridge.interpreter.interruption import CallInterrupted, cancelled
 from bridge.interpreter.reporting import report
 
 if TYPE_CHECKING:
     from bridge.interpreter.adapters import adapter as adapter
     from bridge.interpreter.surroundings import trace_header as trace_header
 
-__all__ = ["adapter", "report", "trace_header"]
+__all__ = ["CallInterrupted", "adapter", "cancelled", "report", "trace_header"]
 
 #: Imported at their first use: most workers never need them.
 _LATER = {"adapter": "bridge.interpreter.adapters", "trace_header": "bridge.interpreter.surroundings"}

@@ -31,7 +31,11 @@ def boot(spec_fd: int) -> None:
         signal.signal(number, signal.SIG_DFL)
     # Ignored by a function, not by SIG_IGN, which programs that a call starts would inherit.
     signal.signal(signal.SIGINT, lambda *_: None)
-    faulthandler.enable()
+    # Into memory that the service has, too: what a crash writes is there, whatever becomes of stderr.
+    stacks: int = fields["stacks_fd"]
+    faulthandler.enable(stacks)
+    faulthandler.register(signal.SIGURG, stacks, chain=False)
+    os.register_at_fork(after_in_child=_forked)
     if fields["memory"] is not None:
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
         limit = fields["memory"] if hard == resource.RLIM_INFINITY else min(fields["memory"], hard)
@@ -43,6 +47,12 @@ def boot(spec_fd: int) -> None:
     from bridge.wire.boot_spec import BootSpec
 
     run(BootSpec(**fields))
+
+
+def _forked() -> None:
+    """In a copy that the code of a call has forked: its crash is not this interpreter's."""
+    faulthandler.unregister(signal.SIGURG)
+    faulthandler.enable()
 
 
 if __name__ == "__main__":

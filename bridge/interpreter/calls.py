@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from bridge.interpreter import pickled
+from bridge.interpreter import interruption, pickled
 from bridge.wire.boot_spec import BootSpec
 from bridge.wire.codec import PICKLE
 from bridge.wire.frames import Kind
@@ -38,7 +38,7 @@ def perform(spec: BootSpec, frames: Sequence[memoryview]) -> Answer:
             call, marking = surroundings.prepared(*call)
         function, args, kwargs = call
         stage = "call"
-        result = function(*args, **kwargs)
+        result = interruption.run(function, args, kwargs)
         stage = "result"
         return Kind.RESULT, codec.dump(result)
     except (

@@ -8,16 +8,20 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import zmq
 
-from bridge.interpreter import calls, reporting
+from bridge.interpreter import calls, interruption, reporting
+from bridge.interpreter.interruption import Achieved
 from bridge.interpreter.side import Side
 from bridge.wire import exchange
 from bridge.wire.board import Board
 from bridge.wire.boot_spec import BootSpec
 from bridge.wire.frames import VERSION, Kind
+
+if TYPE_CHECKING:
+    from bridge.interpreter.failures import Answer
 
 __all__ = ["OUT_OF_MEMORY", "run"]
 
@@ -36,7 +40,8 @@ def run(spec: BootSpec) -> None:
     context: Any = zmq.Context()
     stop_fd = os.eventfd(0, os.EFD_CLOEXEC)
     hello = _hello(spec)
-    side = Side(context, spec, stop_fd, hello)
+    interruption.install(board)
+    side = Side(context, spec, stop_fd, hello, interruption.achieved)
     side.start()
     data = context.socket(zmq.DEALER)
     data.linger = _LINGER
@@ -58,7 +63,7 @@ def run(spec: BootSpec) -> None:
             ready = poller.poll()
             if ready[0][0] is not data or len(ready) > 1:
                 break
-            _serve(spec, board, data)
+            _serve(spec, board, data, side)
     except MemoryError:
         board.set_out_of_memory()
         # Nothing that needs memory can be relied on any more, a clean end included.
@@ -68,19 +73,33 @@ def run(spec: BootSpec) -> None:
     context.term()
 
 
-def _serve(spec: BootSpec, board: Board, data: Any) -> None:
+def _serve(spec: BootSpec, board: Board, data: Any, side: Side) -> None:
     """Run one call; what it returns or raises is answered, what it holds is gone at the end."""
     header, body = exchange.receive(data)
     call_id = header.call_id
 
-    board.started = call_id
-    reporting.begin(call_id)
+    answer: Answer = (Kind.CANCELLED, [b""])
     try:
-        kind, answer = calls.perform(spec, body)
-    finally:
-        reporting.end()
-    exchange.send(data, kind, spec.incarnation, call_id, answer, block=True)
+        # In here, and only in here, SIGINT may raise: from the next line until the window is closed.
+        interruption.begin(call_id)
+        board.started = call_id
+        reporting.begin(call_id)
+        answer = calls.perform(spec, body)
+        interruption.window = 0
+    except interruption.CallInterrupted:
+        # Before the call's own code, or while its failure was being described. The window is closed.
+        if board.started == call_id:
+            answer = (Kind.CANCELLED, [b"{}"])
+    reporting.end()
+    kind, parts = answer
+    if kind is Kind.ERROR and interruption.struck == call_id:
+        kind = Kind.CANCELLED
+    if kind is Kind.CANCELLED:
+        interruption.note(call_id, Achieved.INTERRUPTED if board.started == call_id else Achieved.NOT_STARTED)
+    exchange.send(data, kind, spec.incarnation, call_id, parts, block=True)
     board.finished = call_id
+    if board.cancelled == call_id:
+        side.tell(call_id)
 
 
 def _forward_logs(spec: BootSpec, data: Any) -> None:

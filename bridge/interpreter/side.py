@@ -5,42 +5,75 @@ It is not what the death of the service depends on (`bridge.lifeline`): a call t
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
-from typing import Any, final
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, final
 
 import zmq
 
+from bridge.interpreter.interruption import Achieved
 from bridge.wire import exchange
 from bridge.wire.boot_spec import BootSpec
 from bridge.wire.frames import Kind
 
 __all__ = ["Side"]
 
+#: Milliseconds for the goodbye to leave.
+_LINGER: Final = 1000
+
 
 @final
 class Side:
-    """The thread and its socket; it writes to *stop_fd* when the host asks for an end."""
+    """The thread and its socket; it writes to *stop_fd* when the host asks for an end.
 
-    def __init__(self, context: Any, spec: BootSpec, stop_fd: int, hello: bytes) -> None:
+    Args:
+        context: Makes the socket.
+        spec: Where to connect, and what to watch.
+        stop_fd: An eventfd.
+        hello: The first message.
+        achieved: Says what became of a cancelled call; None: it runs.
+    """
+
+    def __init__(
+        self,
+        context: Any,
+        spec: BootSpec,
+        stop_fd: int,
+        hello: bytes,
+        achieved: Callable[[int], Achieved | None],
+    ) -> None:
         self._context = context
         self._spec = spec
         self._stop_fd = stop_fd
         self._hello = hello
-        self._end_fd = os.eventfd(0, os.EFD_CLOEXEC)
+        self._achieved = achieved
+        self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC)
+        #: Cancelled calls that have ended; None: the end of all. Written by the main thread.
+        self._told: deque[int | None] = deque()
         self._thread = threading.Thread(target=self._run, name="treewarden/side", daemon=True)
 
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
 
+    def tell(self, call_id: int) -> None:
+        """Have the thread tell the host what became of the call *call_id*, which was cancelled and has ended."""
+        self._told.append(call_id)
+        os.eventfd_write(self._wake_fd, 1)
+
     def end(self, timeout: float) -> None:
-        """Have the thread close its socket and end; wait for it, at most *timeout* seconds."""
-        os.eventfd_write(self._end_fd, 1)
+        """Have the thread say goodbye, close its socket and end; wait for it, at most *timeout* seconds."""
+        self._told.append(None)
+        os.eventfd_write(self._wake_fd, 1)
         self._thread.join(timeout)
 
     def _run(self) -> None:
+        # It is meant for the code of a call, which would not notice if this thread took it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         spec = self._spec
         socket = self._context.socket(zmq.DEALER)
         socket.linger = 0
@@ -52,14 +85,18 @@ class Side:
         poller.register(spec.service_fd, zmq.POLLIN)
         # Nobody ever writes into it: readable means closed.
         poller.register(spec.lifeline_fd, zmq.POLLIN | zmq.POLLERR)
-        poller.register(self._end_fd, zmq.POLLIN)
+        poller.register(self._wake_fd, zmq.POLLIN)
         while True:
             for source, _ in poller.poll():
                 if source is socket:
                     self._answer(socket)
-                elif source == self._end_fd:
-                    socket.close()
-                    return
+                elif source == self._wake_fd:
+                    os.eventfd_read(self._wake_fd)
+                    while self._told:
+                        if (call_id := self._told.popleft()) is None:
+                            self._say_goodbye(socket)
+                            return
+                        self._tell(socket, call_id)
                 else:
                     # A copy of the service that C code forked may hold the pipe open; its pidfd is not deceived.
                     os.killpg(0, signal.SIGKILL)
@@ -68,8 +105,21 @@ class Side:
         header, body = exchange.receive(socket)
         if header.kind is Kind.PING:
             exchange.send(socket, Kind.PONG, self._spec.incarnation, header.call_id, block=True)
+        elif header.kind is Kind.CANCEL:
+            # One that runs is told of when it ends: the word was on the board before this message was sent.
+            self._tell(socket, header.call_id)
         elif header.kind is Kind.STOP:
             os.eventfd_write(self._stop_fd, 1)
         elif header.kind is Kind.REFUSED:
             os.write(2, b"the service refused the handshake: " + b"".join(body) + b"\n")
             os._exit(1)
+
+    def _say_goodbye(self, socket: Any) -> None:
+        with contextlib.suppress(zmq.Again):
+            exchange.send(socket, Kind.GOODBYE, self._spec.incarnation, 0)
+        socket.close(linger=_LINGER)
+
+    def _tell(self, socket: Any, call_id: int) -> None:
+        if (achieved := self._achieved(call_id)) is not None:
+            text = achieved.value.encode()
+            exchange.send(socket, Kind.CANCELLED, self._spec.incarnation, call_id, [text], block=True)

@@ -20,6 +20,7 @@ from bridge.options import InterpreterOptions
 from bridge.payload import main_module
 from bridge.probe import Python, foreign_environment
 from bridge.proc import MARK
+from bridge.stacks import Stacks
 from bridge.wire.board import Board
 from bridge.wire.boot_spec import BootSpec
 
@@ -60,6 +61,7 @@ class Spawned:
     board: Board
     lifeline: Lifeline
     outputs: dict[str, int]  #: by stream, read ends, non-blocking
+    stacks: Stacks
 
 
 def spawn(python: Python, options: InterpreterOptions, identity: Identity) -> Spawned:
@@ -88,8 +90,13 @@ def spawn(python: Python, options: InterpreterOptions, identity: Identity) -> Sp
             board = Board(board_fd)
             kept.callback(board.close)
             service_fd = passed(os.pidfd_open(os.getpid()))
+            stacks_fd = passed(Stacks.create_fd())
+            stacks = Stacks(os.dup(stacks_fd))
+            kept.callback(stacks.close)
             boot_fd = passed(
-                _spec(python, options, identity, board_fd, lifeline.read_fd, service_fd).create_fd()
+                _spec(
+                    python, options, identity, board_fd, lifeline.read_fd, service_fd, stacks_fd
+                ).create_fd()
             )
             stdout, stdout_end = pipe()
             stderr, stderr_end = pipe()
@@ -107,7 +114,7 @@ def spawn(python: Python, options: InterpreterOptions, identity: Identity) -> Sp
                 stderr=stderr_end,
                 cwd=options.cwd,
                 env=_environment(python, options, identity),
-                pass_fds=(boot_fd, board_fd, lifeline.read_fd, service_fd),
+                pass_fds=(boot_fd, board_fd, lifeline.read_fd, service_fd, stacks_fd),
                 start_new_session=True,
             )
         except (OSError, subprocess.SubprocessError) as error:
@@ -123,11 +130,17 @@ def spawn(python: Python, options: InterpreterOptions, identity: Identity) -> Sp
             popen.wait()
             raise LaunchFailed(identity.worker, str(error)) from error
         kept.pop_all()
-    return Spawned(popen, pidfd, board, lifeline, {"stdout": stdout, "stderr": stderr})
+    return Spawned(popen, pidfd, board, lifeline, {"stdout": stdout, "stderr": stderr}, stacks)
 
 
 def _spec(
-    python: Python, options: InterpreterOptions, identity: Identity, board: int, lifeline: int, service: int
+    python: Python,
+    options: InterpreterOptions,
+    identity: Identity,
+    board: int,
+    lifeline: int,
+    service: int,
+    stacks: int,
 ) -> BootSpec:
     if python.is_ours:
         # What the caller can import the child can import; '' would mean another directory once cwd changes. Our own
@@ -145,6 +158,7 @@ def _spec(
         board_fd=board,
         lifeline_fd=lifeline,
         service_fd=service,
+        stacks_fd=stacks,
         path=path,
         replace_path=python.is_ours,
         memory=options.memory,

@@ -1,6 +1,6 @@
-"""One page of memory that host and child share: what the child has begun and ended, exact even after a SIGKILL.
+"""One page of memory that host and child share: what was begun, ended and cancelled, exact even after a SIGKILL.
 
-Each word has one writer, the child; the host only reads. No message travels here. A word is written through an
+Each word has one writer: the child, and of what is cancelled the host. No message travels here. A word is written through an
 aligned `memoryview.cast("Q")`, which a reader never sees half written (`struct.pack_into` does not promise that).
 """
 
@@ -12,7 +12,7 @@ import os
 __all__ = ["Board"]
 
 _SIZE = 4096
-_STARTED, _FINISHED, _OUT_OF_MEMORY = range(3)
+_STARTED, _FINISHED, _OUT_OF_MEMORY, _CANCELLED = range(4)
 
 
 class Board:
@@ -55,6 +55,15 @@ class Board:
     def set_out_of_memory(self) -> None:
         """Say that the child ends because its memory limit was reached."""
         self._words[_OUT_OF_MEMORY] = 1
+
+    @property
+    def cancelled(self) -> int:
+        """The id of the call that the host wants ended; 0 before the first. Written before any signal is sent for it."""
+        return self._words[_CANCELLED]
+
+    @cancelled.setter
+    def cancelled(self, call_id: int) -> None:
+        self._words[_CANCELLED] = call_id
 
     def close(self) -> None:
         """Unmap the page."""

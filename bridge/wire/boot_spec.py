@@ -25,6 +25,7 @@ class BootSpec(NamedTuple):
     board_fd: int
     lifeline_fd: int  #: read end of the dead-man's pipe
     service_fd: int  #: pidfd of the service
+    stacks_fd: int  #: a memfd for the faulthandler
     path: list[str]  #: put before the child's own sys.path, or in its place
     replace_path: bool
     memory: int | None  #: RLIMIT_AS in bytes

@@ -46,6 +46,10 @@ class Kind(enum.IntEnum):
     PONG = 8  #: child to host, control: answers the ping with the same id
     STOP = 9  #: host to child, control: end after the running call
     LOG = 10  #: child to host, data: a log record of the running call (JSON)
+    CANCEL = 11  #: host to child, control: tell what becomes of this call, which the board calls cancelled
+    CANCELLED = 12  #: child to host. Data: as ERROR, of a call that was interrupted; empty: it never began. Control: what
+    #: the cancelling of this call has achieved (text)
+    GOODBYE = 13  #: child to host, control: the last message, of an orderly end
 
 
 class Fault(enum.Enum):
@@ -65,7 +69,10 @@ _LARGE = 1 << 40
 
 #: The most payload bytes a message of each kind may have.
 LIMITS: Mapping[Kind, int] = MappingProxyType(
-    {kind: _LARGE if kind in (Kind.CALL, Kind.RESULT, Kind.ERROR) else _SMALL for kind in Kind}
+    {
+        kind: _LARGE if kind in (Kind.CALL, Kind.RESULT, Kind.ERROR, Kind.CANCELLED) else _SMALL
+        for kind in Kind
+    }
 )
 
 _KINDS: Mapping[int, Kind] = MappingProxyType({int(kind): kind for kind in Kind})

@@ -109,6 +109,7 @@ def test_overrunning_call_is_killed(no_leaks: None) -> None:
         pool.call(work.pid)
         with pytest.raises(CallDeadline) as caught:
             pool.call(work.hold_the_gil, timeout=0.5)
+        assert caught.value.certificate is not None
         assert caught.value.certificate.verdict is Verdict.DEADLINE
         assert pool.call(work.pid) > 0
         assert pool.status().timeouts == 1

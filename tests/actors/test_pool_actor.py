@@ -11,6 +11,7 @@ import pytest
 from desk_house import FakeInterpreter, a_certificate, a_desk
 
 from actors.errors import PoolCannotStart, PoolGaveUp, PoolNotRunning
+from actors.events import PoolEnded, StartsHeldBack, WorkerReplaced
 from actors.lease import Lease
 from actors.ledger import Outcome
 from actors.pool_actor import NO_BRIDGE_DELAY, PoolActor
@@ -18,6 +19,7 @@ from actors.start_gate import GATE_OPENS_AT, MAX_PROBES, SETTLED_AFTER
 from bridge.certificate import Phase, Verdict
 from supervision import Actor, ChildSpec, DynamicSupervisor, Ref, Restart, Tree, VirtualClock, crashed
 from supervision.errors import ActorExited
+from supervision.events import Event
 from supervision.ref import cell_of
 from supervision.requests import GetStatus
 from supervision.supervisor import terminate_child
@@ -106,6 +108,35 @@ def test_what_is_missing_is_started_at_once() -> None:
         assert house.started.empty()
         house.end(first)
         assert house.worker().name == first.name
+
+
+def test_each_decision_names_the_certificate_it_stands_on() -> None:
+    """Replaced, held back, given up: each is one event, with the account of the death or deaths behind it."""
+    with a_house() as house:
+        told: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        house.tree.events.subscribe(told.put)
+        actor = house.tree.registry.whereis("pool/pool")
+        assert actor is not None
+        dead = []
+        for number in range(GATE_OPENS_AT + MAX_PROBES):
+            if number >= GATE_OPENS_AT:
+                house.advance(0.5 * 2 ** (number - GATE_OPENS_AT))
+            dead.append(house.worker())
+            house.end(dead[-1])
+        assert actor.join(timeout=30) is not None
+
+    events = [told.get() for _ in range(told.qsize())]
+    keys = [worker.incarnation for worker in dead]
+    replaced = [event.certificate.incarnation for event in events if isinstance(event, WorkerReplaced)]
+    assert replaced == keys[:-1]
+    held_back = [event.certificate.incarnation for event in events if isinstance(event, StartsHeldBack)]
+    assert held_back == keys[GATE_OPENS_AT - 1 : -1]
+    (ended,) = (event for event in events if isinstance(event, PoolEnded))
+    assert [certificate.incarnation for certificate in ended.certificates] == keys
+    for event in events:
+        if isinstance(event, WorkerReplaced | StartsHeldBack):
+            assert event.certificate.headline() in event.describe()
+    assert ended.certificates[-1].headline() in ended.describe()
 
 
 def test_an_answer_closes_the_start_gate() -> None:

@@ -13,6 +13,7 @@ from bridge_house import House, Life
 from bridge.channel import Progress
 from bridge.errors import ChannelUnavailable, NotPicklable, RemoteError, RemoteTraceback
 from bridge.payload import encode_call
+from bridge.protocol import Line, State
 from bridge.wire.codec import OUT_OF_BAND
 
 
@@ -184,6 +185,39 @@ def test_an_object_that_is_pickled_twice_is_the_same() -> None:
     left, right = codec.loads([memoryview(pickle.dumps((shared, shared)))])
 
     assert left is right
+
+
+@pytest.mark.promise("channel-reused")
+def test_one_connection_for_a_whole_life(life: Life) -> None:
+    """Answers, failures, reports, pings: the process has the same two sockets after them, by the kernel's own names."""
+    before = life.call(there.sockets)
+    for n in range(100):
+        assert life.call(there.add, n, 1) == n + 1
+    with pytest.raises(ValueError, match="as asked"):
+        life.call(there.fail)
+    life.call(there.reports, 10)
+    life.interpreter.ping(10)
+
+    assert life.call(there.sockets) == before
+    assert len(before) == 2
+
+
+def test_an_orderly_end_says_goodbye(house: House) -> None:
+    """It is the last message: nothing may come on the control channel after it. A killed one says none."""
+    orderly, killed = house.ready(), house.ready()
+    certificate = orderly.interpreter.stop("enough", 20)
+    killed.interpreter.kill("test")
+    killed.death()
+
+    assert certificate is not None
+    while state_of(orderly) is not State.CLOSED:
+        house.hub.run_there(lambda: None, 1)  # what is on its way is read by the hub
+    assert state_of(killed) is State.OPEN
+
+
+def state_of(life: Life) -> State:
+    """Return how far the control channel is."""
+    return life.interpreter._handshake.conversation(Line.CONTROL).state
 
 
 SIZE = 50_000_000

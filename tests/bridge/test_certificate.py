@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import json
 
+import attrs
 import pytest
 
-from bridge.certificate import CallRecord, Cause, Certificate, ExitStatus, Phase, Verdict, verdict_of
+from bridge.certificate import (
+    CallRecord,
+    Cause,
+    Certificate,
+    ExitStatus,
+    OutOfMemory,
+    PeakMemory,
+    Phase,
+    Verdict,
+    verdict_of,
+)
 
 KILLED = ExitStatus(signal="SIGKILL")
 ASKED = Cause("why", Verdict.STOPPED)
@@ -43,8 +54,10 @@ def test_what_a_death_is_called(
     status: ExitStatus, phase: Phase, cause: Cause | None, verdict: Verdict
 ) -> None:
     """The kernel's word, what it was doing and what we did to it decide; a death before our signal is its own."""
-    assert verdict_of(status, phase=phase, cause=cause, out_of_memory=False) is verdict
-    assert verdict_of(status, phase=phase, cause=cause, out_of_memory=True) is Verdict.OUT_OF_MEMORY
+    assert verdict_of(status, phase=phase, cause=cause, out_of_memory=OutOfMemory.NO) is verdict
+    assert verdict_of(status, phase=phase, cause=cause, out_of_memory=OutOfMemory.UNKNOWN) is verdict
+    for known in (OutOfMemory.LIMIT, OutOfMemory.KERNEL):
+        assert verdict_of(status, phase=phase, cause=cause, out_of_memory=known) is Verdict.OUT_OF_MEMORY
 
 
 def certificate(verdict: Verdict = Verdict.EXITED) -> Certificate:
@@ -59,7 +72,9 @@ def certificate(verdict: Verdict = Verdict.EXITED) -> Certificate:
         sent_by_us="why" if verdict.is_ours else None,
         uptime=1.5,
         call=CallRecord(7, "module.function", 0.25),
+        peak_memory=PeakMemory(45_200_000),
         last_output=("one", "two"),
+        stacks=("Thread 1", "  File"),
         detail="a detail",
     )
 
@@ -80,15 +95,57 @@ def test_verdicts_read_differently() -> None:
     assert len({certificate(verdict).headline().replace(" (why)", "") for verdict in Verdict}) == len(Verdict)
 
 
-def test_the_text_ends_with_the_last_output() -> None:
-    """Below the headline, line by line."""
-    assert certificate().as_text().splitlines()[1:] == ["  | one", "  | two"]
+def test_the_text_tells_everything() -> None:
+    """The headline, the figures, the last output, the stacks; what is not known is not mentioned."""
+    assert certificate().as_text().splitlines()[1:] == [
+        "  up 1.5 s, peak memory 45.2 MB",
+        "  last output:",
+        "  | one",
+        "  | two",
+        "  stacks:",
+        "  | Thread 1",
+        "  |   File",
+    ]
+    bare = attrs.evolve(certificate(), uptime=None, peak_memory=None, last_output=(), stacks=())
+    assert bare.as_text() == bare.headline()
 
 
-def test_as_dict_is_json() -> None:
-    """Everything, as types that JSON has."""
-    told = json.loads(json.dumps(certificate().as_dict()))
+def test_one_line_has_the_last_words() -> None:
+    """For logs and exit reasons: the headline and three lines of output; without output the headline alone."""
+    talker = attrs.evolve(certificate(), last_output=("zero", "one", "  two", "three"))
 
+    assert talker.as_line() == f"{talker.headline()}; last output: one | two | three"
+    silent = attrs.evolve(certificate(), last_output=())
+    assert silent.as_line() == silent.headline()
+
+
+def test_a_figure_that_is_none_of_its_own_says_so() -> None:
+    """What a process shared with its service before its exec is in the kernel's figure: then it is an upper bound."""
+    bound = attrs.evolve(certificate(), peak_memory=PeakMemory(61_000_000, exact=False))
+
+    assert "peak memory at most 61.0 MB" in bound.as_text()
+
+
+def test_who_says_that_memory_ran_out() -> None:
+    """The kernel, the worker itself, or nobody who could know: each reads differently."""
+    limit = attrs.evolve(certificate(Verdict.OUT_OF_MEMORY), out_of_memory=OutOfMemory.LIMIT)
+    kernel = attrs.evolve(limit, out_of_memory=OutOfMemory.KERNEL)
+    unknown = attrs.evolve(certificate(Verdict.KILLED_FROM_OUTSIDE), out_of_memory=OutOfMemory.UNKNOWN)
+
+    assert "reached its memory limit" in limit.headline()
+    assert "killed by the kernel for want of memory" in kernel.headline()
+    assert "whether memory ran out is unknown" in unknown.as_text()
+    assert "memory ran out" not in certificate(Verdict.KILLED_FROM_OUTSIDE).as_text()
+
+
+def test_json_has_everything() -> None:
+    """Each field of the certificate, as types that JSON has, and the headline; one renderer for both forms."""
+    told = json.loads(certificate().as_json())
+
+    assert told == certificate().as_dict()
+    assert {*told} == {"headline", *(field.name for field in attrs.fields(Certificate))}
     assert (told["verdict"], told["phase"], told["pid"]) == ("exited", "running", 4711)
     assert told["call"] == {"id": 7, "label": "module.function", "age": 0.25, "begun": True}
-    assert told["last_output"] == ["one", "two"]
+    assert told["peak_memory"] == {"bytes": 45_200_000, "exact": True}
+    assert (told["out_of_memory"], told["last_output"]) == ("no", ["one", "two"])
+    assert told["headline"] == certificate().headline()

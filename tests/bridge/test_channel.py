@@ -14,7 +14,9 @@ import zmq
 
 from bridge.certificate import Certificate, Phase, Verdict
 from bridge.channel import DataChannel
+from bridge.enforcement import Enforcement
 from bridge.errors import CallDeadline, ChannelUnavailable, ProtocolError, WorkerDied
+from bridge.ladder import Graces
 from bridge.payload import encode_call
 from bridge.protocol import Conversation, Line, State
 from bridge.wire import codec, exchange
@@ -31,7 +33,17 @@ class Scripted:
 
     def __init__(self) -> None:
         self.kills: list[Verdict] = []
+        self.steps: list[str] = []
         self.told: list[Event] = []
+
+    def flag(self, call_id: int) -> None:
+        self.steps.append(f"flag {call_id}")
+
+    def interrupt(self, call_id: int, why: str, verdict: Verdict) -> None:
+        self.steps.append(f"interrupt {call_id}")
+
+    def terminate(self, why: str, verdict: Verdict) -> None:
+        self.steps.append("terminate")
 
     def kill(self, why: str, verdict: Verdict = Verdict.KILLED_BY_US) -> None:
         self.kills.append(verdict)
@@ -58,10 +70,11 @@ class Stage:
         self.clock = MonotonicClock()
         self.channel = self.make(self.clock)
 
-    def make(self, clock: MonotonicClock | VirtualClock) -> DataChannel:
-        """Return the host's end, open."""
-        conversation = Conversation(line=Line.DATA, incarnation=3, nonce="n", pid=7, state=State.OPEN)
-        return DataChannel(self.owner, self.host, conversation, self.pidfd, self.board, clock)
+    def make(self, clock: MonotonicClock | VirtualClock, state: State = State.OPEN) -> DataChannel:
+        """Return the host's end, open or as *state* says."""
+        conversation = Conversation(line=Line.DATA, incarnation=3, nonce="n", pid=7, state=state)
+        enforcement = Enforcement(self.owner, Graces(flag=0.01, interrupt=0.01, terminate=0.01), clock)
+        return DataChannel(self.owner, self.host, conversation, self.pidfd, self.board, clock, enforcement)
 
     def answer(self, call_id: int, value: object, *, kind: Kind = Kind.RESULT, incarnation: int = 3) -> None:
         """Say what the child would; the channel may be read at the same time, so only by one thread at once."""
@@ -196,9 +209,10 @@ def test_a_body_that_cannot_be_read(stage: Stage, kind: Kind, body: bytes) -> No
 
 
 def test_the_deadline_counts_from_the_call(stage: Stage) -> None:
-    """Nothing comes: killed with the verdict deadline."""
+    """Nothing comes: each step is taken once, in order, and the last is a kill with the verdict deadline."""
     with pytest.raises(CallDeadline, match=r"0\.05 s"):
         stage.call(timeout=0.05)
+    assert stage.owner.steps == ["flag 1", "interrupt 1", "terminate"]
     assert stage.owner.kills == [Verdict.DEADLINE]
 
 
@@ -231,8 +245,7 @@ def test_close_waits_for_the_lease(stage: Stage) -> None:
 @pytest.mark.promise("binary-payloads")
 def test_nothing_is_read_before_the_handshake(stage: Stage) -> None:
     """A channel that nobody has greeted takes no call, and leaves unread what is on it."""
-    waiting = Conversation(line=Line.DATA, incarnation=3, nonce="n", pid=7)
-    channel = DataChannel(stage.owner, stage.host, waiting, stage.pidfd, stage.board, stage.clock)
+    channel = stage.make(stage.clock, State.AWAITING_HELLO)
     stage.answer(1, "from whom?")
     assert stage.host.poll(5000)
 

@@ -18,7 +18,10 @@ CERTIFICATE = Certificate(
 
 ALL: list[Exception] = [
     errors.AdapterSetUpFailed("method", "type", "description"),
+    errors.CallCancelled("module.function", False),
+    errors.CallCancelled("module.function", True, CERTIFICATE),
     errors.CallDeadline(1.0, CERTIFICATE),
+    errors.CallDeadline(1.0, None),
     errors.ChannelUnavailable("w", "reason"),
     errors.FunctionRefused("label", "reason"),
     errors.HubClosed("hub"),
@@ -35,7 +38,7 @@ ALL: list[Exception] = [
 ]
 
 
-@pytest.mark.parametrize("error", ALL, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("error", ALL, ids=[f"{n}-{type(each).__name__}" for n, each in enumerate(ALL)])
 def test_errors_survive_pickling(error: Exception) -> None:
     """The copy has the same type, arguments and text."""
     copy = pickle.loads(pickle.dumps(error))

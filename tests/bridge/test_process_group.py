@@ -182,6 +182,28 @@ def test_signalling_and_reaping_exclude_each_other(family: Family, monkeypatch: 
     assert held == [True]
 
 
+@pytest.mark.promise("group-kill")
+def test_the_leader_is_reaped_after_its_group_is_dead(
+    family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as anything of the group may live, the leader's zombie keeps the group's number from others."""
+    os.kill(family.group.pid, signal.SIGKILL)
+    assert alive_after([family.group.pidfd], 5) == 0
+    kill_members = process_group.kill_all
+    there: list[tuple[int, bool]] = []
+
+    def kill_and_look(*arguments: Any) -> bool:
+        done = kill_members(*arguments)
+        there.append((alive_after([family.child_pidfd], 0.1), start_time(family.group.pid) is not None))
+        return done
+
+    monkeypatch.setattr(process_group, "kill_all", kill_and_look)
+
+    assert family.group.bury(MonotonicClock(), 5)
+    assert there == [(0, True)]
+    assert start_time(family.group.pid) is None
+
+
 def test_a_forked_copy_signals_nobody(family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
     """The processes are the service's: its copy sends nothing, and does not wait for locks that it has inherited."""
     kill_group = os.killpg

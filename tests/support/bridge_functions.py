@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import collections
 import ctypes
+import itertools
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bridge.interpreter import report
+from bridge.interpreter import cancelled, report
 
 
 def add(left: int, right: int) -> int:
@@ -173,8 +174,8 @@ def crash() -> None:
 
 
 def hold_the_gil() -> None:
-    """Never return, and never let another thread of this process run."""
-    re.match(r"(a+)+$", "a" * 64 + "b")
+    """Never return, never let another thread of this process run, and never look for signals."""
+    collections.deque(itertools.repeat(None), maxlen=0)
 
 
 def wait_for_ever() -> None:
@@ -316,3 +317,113 @@ class Config:
     def __init__(self, size: int, db: object) -> None:
         self.size = size
         self.db = db
+
+
+def until_cancelled() -> str:
+    """Say that it runs, and look whether it should end; then end in good order."""
+    report(1, 2, "here")
+    while not cancelled():
+        threading.Event().wait(0.001)
+    return "ended in good order"
+
+
+def clean_up(path: str) -> None:
+    """Wait, and write down which exception ended that."""
+    try:
+        wait_for_ever()
+    except BaseException as error:
+        Path(path).write_text(f"{type(error).__name__} {isinstance(error, KeyboardInterrupt)}")
+        raise
+
+
+def swallow(answer: str) -> str:
+    """Wait; when interrupted, return *answer* all the same."""
+    try:
+        wait_for_ever()
+    except KeyboardInterrupt:
+        return answer
+    raise AssertionError("nothing else ends it")
+
+
+def other_failure() -> None:
+    """Wait; when interrupted, raise something else."""
+    try:
+        wait_for_ever()
+    except KeyboardInterrupt:
+        raise LookupError("while cleaning up") from None
+
+
+def deaf_to_interrupts() -> None:
+    """Say that it runs, then wait for ever, whatever interrupts."""
+    report(1, 2, "here")
+    while True:
+        try:
+            signal.pause()
+        except KeyboardInterrupt:
+            continue
+
+
+def stays_at_sigterm() -> str:
+    """Be deaf to interrupts; end at SIGTERM, and return as if nothing had happened."""
+
+    def end(*_: object) -> None:
+        raise TimeoutError
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        deaf_to_interrupts()
+    except TimeoutError:
+        return "still here"
+    raise AssertionError("nothing else ends it")
+
+
+def default_sigint() -> None:
+    """Let SIGINT end the process, as in a program that is no Python."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    wait_for_ever()
+
+
+class Slow:
+    """A value that takes for ever to be rebuilt."""
+
+    def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:
+        return wait_for_ever, ()
+
+
+def is_cancelled() -> bool:
+    """Return whether this very call is to end."""
+    return cancelled()
+
+
+def stumble(token: int, rounds: int) -> int:
+    """Work for a while in many small steps, with clean-up on the way, and return *token*."""
+    done = 0
+    for _ in range(rounds):
+        try:
+            done += len(str(done))
+        finally:
+            done -= 1
+    return token
+
+
+def raise_stop_iteration() -> None:
+    """Raise what ends a loop."""
+    raise StopIteration("enough")
+
+
+def sockets() -> list[str]:
+    """Return the kernel's names of this process's sockets; each is given once."""
+    return sorted(name for fd in Path("/proc/self/fd").iterdir() if (name := _link(fd)).startswith("socket:"))
+
+
+def _link(fd: Path) -> str:
+    try:
+        return str(fd.readlink())
+    except OSError:
+        return ""
+
+
+def hold_the_gil_for(seconds: float) -> str:
+    """Let no other thread of this process run for so long: usleep, called without giving the GIL up."""
+    ctypes.PyDLL(None).usleep(int(seconds * 1_000_000))
+    return "done"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import collections
+import itertools
 import os
-import re
 import signal
 import sys
 from pathlib import Path
@@ -48,8 +49,8 @@ def leave(code: int) -> None:
 
 
 def hold_the_gil() -> None:
-    """Never return, and never let another thread of this process run."""
-    re.match(r"(a+)+$", "a" * 64 + "b")
+    """Never return, never let another thread of this process run, and never look for signals."""
+    collections.deque(itertools.repeat(None), maxlen=0)
 
 
 def wait_to_be_killed() -> None:
@@ -64,3 +65,15 @@ def wait_for_file(path: str) -> int:
     report(1, 2, "here")
     Path(path).read_bytes()
     return os.getpid()
+
+
+def report_and_hold_the_gil() -> None:
+    """Say that it runs, then never let another thread of this process run."""
+    report(1, 2, "here")
+    hold_the_gil()
+
+
+def ignore_signals() -> None:
+    """Say that it runs, and be deaf to whatever can be ignored."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    wait_to_be_killed()

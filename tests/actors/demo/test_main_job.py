@@ -102,6 +102,10 @@ def test_each_poison_ends_as_its_account_and_the_rest_completes(sources: Path, d
     assert deaths["poison_exit.py"]["exit_code"] == 3
     assert deaths["poison_hang.py"]["verdict"] == "deadline"
     assert deaths["poison_memory.py"]["verdict"] == "out of memory"
+    assert deaths["poison_memory.py"]["out_of_memory"] == "its own limit"
+    assert deaths["poison_memory.py"]["peak_memory"]["exact"]
+    for path, function in (("poison_segfault.py", "in segfault"), ("poison_hang.py", "in hang")):
+        assert any(function in line for line in deaths[path]["stacks"])
     for path, death in deaths.items():
         assert death["pid"] > 0
         assert any(f"{path}: 2 lines, about to" in line or "3 lines" in line for line in death["last_output"])

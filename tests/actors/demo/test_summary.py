@@ -16,7 +16,7 @@ from actors.demo.style import Style
 from actors.demo.summary import summary
 from actors.demo.table import Table, Totals
 from actors.pool import Pool
-from bridge.certificate import CallRecord, Certificate, Phase, Verdict
+from bridge.certificate import CallRecord, Certificate, PeakMemory, Phase, Verdict
 from supervision import ChildType
 from supervision.tree_view import TreeNode
 
@@ -104,6 +104,34 @@ def test_a_death_names_its_worker_as_the_tree_does() -> None:
     assert "  m7.py: worker 1#7 (pid 107) was killed by SIGKILL from outside while running call 7" in text
     assert "tree/census" not in text
     assert "      │ red \\x1b[31m\n" in text
+
+
+def test_the_certificate_of_a_poison_is_printed_whole() -> None:
+    """Figures, output and stacks; of other deaths, which may be many, the headline and the last two lines."""
+    known = {
+        "uptime": 1.5,
+        "peak_memory": PeakMemory(45_200_000),
+        "last_output": ("one", "two", "three"),
+        "stacks": ("Current thread", '  File "x.py"'),
+    }
+    certificate = death(5, Verdict.EXITED, **known).certificate
+    whole = page(poisoned=(PoisonDeath("poison_exit.py", certificate, as_expected=True),))
+
+    lines = whole[whole.index("Poison") :].splitlines()[2:10]
+    assert lines == [
+        "    up 1.5 s, peak memory 45.2 MB",
+        "    last output:",
+        "      │ one",
+        "      │ two",
+        "      │ three",
+        "    stacks:",
+        "      │ Current thread",
+        '      │   File "x.py"',
+    ]
+    other = page(death(5, Verdict.EXITED, **known))
+    assert "      │ two\n      │ three\n" in other
+    assert "│ one" not in other
+    assert "x.py" not in other
 
 
 def test_one_of_a_thing_is_no_plural() -> None:

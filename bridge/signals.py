@@ -1,0 +1,63 @@
+"""What can be done to a running interpreter from outside: a word on the board, three signals, and a stop.
+
+Which of them a call gets, and when, is decided in `ladder`.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from typing import final
+
+from bridge.certificate import Verdict
+from bridge.control import ControlChannel
+from bridge.inquest import Inquest
+from bridge.process_group import ProcessGroup
+from bridge.wire.board import Board
+
+__all__ = ["Signals"]
+
+#: Parts of a stop's timeout until SIGTERM, and until SIGKILL.
+_ASK, _TERMINATE = 0.6, 0.8
+
+
+@final
+class Signals:
+    """Of one interpreter. Each says first why, for the certificate: the signal may be the end. Only ``stop`` blocks."""
+
+    def __init__(self, group: ProcessGroup, inquest: Inquest, board: Board, control: ControlChannel) -> None:
+        self._group = group
+        self._inquest = inquest
+        self._board = board
+        self._control = control
+
+    def flag(self, call_id: int) -> None:
+        """Say to the code of the call *call_id* that it is to end, and ask what becomes of it."""
+        self._board.cancelled = call_id
+        self._control.ask_about(call_id)
+
+    def interrupt(self, call_id: int, why: str, verdict: Verdict) -> None:
+        """Send SIGINT to the interpreter alone; it has an effect only while the call that was flagged runs."""
+        self._inquest.interrupted(call_id, why, verdict)
+        self._group.interrupt()
+
+    def terminate(self, why: str, verdict: Verdict) -> None:
+        """Send SIGTERM to the whole group; the first cause stays."""
+        if self._inquest.charge(why, verdict):
+            self._group.signal(signal.SIGTERM)
+
+    def kill(self, why: str, verdict: Verdict = Verdict.KILLED_BY_US) -> None:
+        """Send SIGKILL to the whole group; the first cause stays."""
+        if self._inquest.charge(why, verdict):
+            self._group.signal(signal.SIGKILL)
+
+    def stop(self, why: str, timeout: float, ask: Callable[[float], object]) -> None:
+        """See ``Interpreter.stop``; *ask* asks for the end, and takes the seconds that this may take."""
+        self._inquest.charge(why, Verdict.STOPPED)
+        ask(timeout * _ASK)
+        if timeout <= 0 or self._inquest.wait(timeout * _ASK):
+            return
+        self.terminate(f"{why}; it did not end when asked", Verdict.KILLED_BY_US)
+        if not self._inquest.wait(timeout * (_TERMINATE - _ASK)):
+            self._group.signal(signal.SIGKILL)
+            self._inquest.wait(timeout * (1 - _TERMINATE))

@@ -1,0 +1,134 @@
+"""The window in which a call's code may be interrupted, line by line; in this process, with its own SIGINT."""
+
+from __future__ import annotations
+
+import _thread
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from bridge.interpreter import interruption
+from bridge.interpreter.interruption import Achieved, CallInterrupted
+from bridge.wire.board import Board
+
+
+@pytest.fixture
+def board(monkeypatch: pytest.MonkeyPatch) -> Iterator[Board]:
+    """A board that the handler looks at; everything is put back at the end."""
+    fd = Board.create_fd()
+    board = Board(fd)
+    os.close(fd)
+    for name in ("_board", "_running", "window", "struck", "_noted"):
+        monkeypatch.setattr(interruption, name, getattr(interruption, name))
+    before = signal.getsignal(signal.SIGINT)
+    interruption.install(board)
+    yield board
+    signal.signal(signal.SIGINT, before)
+    board.close()
+
+
+def interrupt_me() -> str:
+    """Get the signal in the middle."""
+    signal.raise_signal(signal.SIGINT)
+    return "went on"
+
+
+def test_only_the_call_that_is_named_is_interrupted(board: Board) -> None:
+    """And only within its window, and once."""
+    assert interrupt_me() == "went on"
+    interruption.begin(5)
+    board.cancelled = 4
+    assert interruption.run(interrupt_me, (), {}) == "went on"
+    interruption.begin(6)
+    board.cancelled = 6
+    with pytest.raises(CallInterrupted):
+        interruption.run(interrupt_me, (), {})
+    assert interruption.struck == 6
+    assert interrupt_me() == "went on"
+
+
+def test_a_call_that_was_named_before_it_began_does_not_begin(board: Board) -> None:
+    """Its signal may have come while nothing could be interrupted; its name is there."""
+    board.cancelled = 5
+
+    with pytest.raises(CallInterrupted):
+        interruption.begin(5)
+    assert interruption.window == 0
+
+
+def test_a_signal_in_the_moment_of_the_return_takes_nothing_away(board: Board) -> None:
+    """The function itself has the signal sent, in C, and returns: what it returned is kept."""
+    interruption.begin(5)
+    board.cancelled = 5
+
+    assert interruption.run(_thread.interrupt_main, (), {}) is None
+
+    board.finished = 0  # a call: now Python has looked for signals
+    assert interruption.struck != 5
+
+
+def test_wherever_it_strikes_a_result_is_kept(board: Board) -> None:
+    """Struck at each line of ``run``: before the function has returned the call is interrupted, afterwards it is not."""
+    first = interruption.run.__code__.co_firstlineno
+    struck_at: dict[int, str] = {}
+    for number in range(first + 1, first + 60):
+        done: list[int] = []
+
+        def strike(frame: Any, event: str, _: Any, at: int = number) -> Any:
+            if event == "line" and frame.f_lineno == at and at not in struck_at:
+                struck_at[at] = ""
+                raise CallInterrupted
+            return strike
+
+        def trace(frame: Any, _: str, __: Any, strike: Any = strike) -> Any:
+            return strike if frame.f_code is interruption.run.__code__ else None
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            result = interruption.run(done.append, (1,), {})
+            outcome = f"result {result}"
+        except CallInterrupted:
+            outcome = "interrupted"
+        finally:
+            sys.settrace(before)
+        if number in struck_at:
+            struck_at[number] = f"{outcome}, {len(done)} done"
+
+    assert set(struck_at.values()) >= {"interrupted, 0 done", "result None, 1 done"}
+    # Struck in the very last line there is nobody left to keep it; Python itself does not look for signals there.
+    last = max(struck_at)
+    assert all(
+        told in ("interrupted, 0 done", "result None, 1 done") for at, told in struck_at.items() if at != last
+    )
+
+
+def test_what_the_function_raises_begins_with_its_own_code(board: Board) -> None:
+    """The traceback that its caller reads shows nothing of ours."""
+    with pytest.raises(ZeroDivisionError) as caught:
+        interruption.run(divmod, (1, 0), {})
+    assert [entry.name for entry in caught.traceback][1:] == []
+
+
+def test_what_was_achieved_is_known_once_the_call_has_ended(board: Board) -> None:
+    """Not before; a call of which nothing else is known has ended of itself."""
+    interruption.note(5, Achieved.INTERRUPTED)
+    assert interruption.achieved(5) is None
+    board.finished = 5
+    assert interruption.achieved(5) is Achieved.INTERRUPTED
+    assert interruption.achieved(4) is Achieved.TOO_LATE
+    assert interruption.achieved(6) is None
+
+
+def test_cancelled_is_of_the_running_call(board: Board) -> None:
+    """Another's name says nothing."""
+    interruption.begin(5)
+    assert not interruption.cancelled()
+    board.cancelled = 4
+    assert not interruption.cancelled()
+    board.cancelled = 5
+    assert interruption.cancelled()
