@@ -157,6 +157,7 @@ def test_a_call_that_is_interrupted_as_soon_as_it_has_the_channel(stage: Stage) 
         channel.call(request, timeout=10.0)
 
 
+@pytest.mark.promise("late-reply-isolated")
 def test_a_stale_answer_is_dropped(stage: Stage) -> None:
     """An answer to an earlier call changes nothing; the current one's is taken."""
     stage.answer(1, "first")
@@ -167,6 +168,7 @@ def test_a_stale_answer_is_dropped(stage: Stage) -> None:
     assert stage.call() == "second"
 
 
+@pytest.mark.promise("malformed-frames")
 @pytest.mark.parametrize(
     ("kind", "incarnation", "call_id"), [(Kind.RESULT, 2, 1), (Kind.RESULT, 3, 2), (Kind.HELLO, 3, 1)]
 )
@@ -179,6 +181,7 @@ def test_what_may_not_come_kills(stage: Stage, kind: Kind, incarnation: int, cal
     assert stage.owner.kills == [Verdict.PROTOCOL]
 
 
+@pytest.mark.promise("malformed-frames")
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"n": 1}', b"[1, 2]", b"\xff"])
 @pytest.mark.parametrize("kind", [Kind.PROGRESS, Kind.ERROR])
 def test_a_body_that_cannot_be_read(stage: Stage, kind: Kind, body: bytes) -> None:

@@ -53,6 +53,7 @@ def test_a_header_comes_back(kind: Kind, incarnation: int, call_id: int, body: l
     check_body(header, more, sum(map(len, body)))
 
 
+@pytest.mark.promise("malformed-frames")
 @given(data=st.binary(max_size=2 * HEADER_SIZE))
 @example(data=b"")
 @example(data=b"TWdn" + bytes(HEADER_SIZE - 4))
@@ -66,6 +67,7 @@ def test_any_bytes_are_a_header_or_a_classified_fault(data: bytes) -> None:
     assert fault is None or fault in Fault
 
 
+@pytest.mark.promise("malformed-frames")
 def test_faults_of_a_header() -> None:
     """Rubbish, a piece of a header, another version, another kind."""
     good = pack(Kind.PING, 1, 2)
@@ -135,6 +137,7 @@ def test_a_message_that_is_refused_is_read_to_its_end(frames: list[bytes]) -> No
     assert not socket.frames
 
 
+@pytest.mark.promise("malformed-frames")
 @pytest.mark.parametrize(
     ("change", "fault"),
     [

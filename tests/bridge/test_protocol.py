@@ -70,6 +70,7 @@ def test_a_second_hello_is_refused() -> None:
     assert caught.value.fault is Fault.UNEXPECTED
 
 
+@pytest.mark.promise("malformed-frames")
 @pytest.mark.parametrize(("line", "state", "kind"), [*itertools.product(Line, State, Kind)])
 def test_the_table_is_total(line: Line, state: State, kind: Kind) -> None:
     """For each channel, state and kind: accepted if the table says so, else classified as unexpected."""
@@ -96,6 +97,7 @@ def test_another_incarnations_message_is_refused() -> None:
     assert caught.value.fault is Fault.WRONG_ID
 
 
+@pytest.mark.promise("malformed-frames")
 def test_answers_belong_to_calls() -> None:
     """The current call's is taken, an earlier one's dropped as stale, one to a call that was never sent is a fault."""
     channel = opened(Line.DATA)
