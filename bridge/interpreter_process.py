@@ -6,6 +6,7 @@ is called in `certificate`.
 
 from __future__ import annotations
 
+import functools
 import signal
 import threading
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Final, final
 
 from bridge.certificate import Certificate, Verdict
 from bridge.channel import DataChannel
+from bridge.connection import Connection
 from bridge.control import ControlChannel
 from bridge.errors import HubClosed, LaunchFailed, ProtocolError
 from bridge.events import InterpreterDied, InterpreterReady, OutputLine
@@ -31,6 +33,8 @@ __all__ = ["Interpreter"]
 
 #: Seconds for the hub's thread to write a certificate, which waits for nothing.
 _CONCLUSION: Final = 1.0
+#: Seconds between the loss of a connection and the end of the process, if that is the cause.
+_LOST: Final = 1.0
 #: Parts of a stop's timeout until SIGTERM, and until SIGKILL.
 _ASK, _TERMINATE = 0.6, 0.8
 
@@ -93,6 +97,7 @@ class Interpreter:
         self._lifeline = spawned.lifeline
         self._board = spawned.board
         self._control = ControlChannel(hub, launched.sockets[Line.CONTROL], identity)
+        self._connections = launched.connections
         self._output = Output(spawned.outputs)  # read and closed on the hub's thread
         self._handshake = Handshake(
             incarnation=identity.incarnation, nonce=identity.nonce, pid=self.pid, control=self._control.socket
@@ -211,6 +216,8 @@ class Interpreter:
 
     def _ask_to_stop(self) -> None:
         if self._ready:
+            # An orderly end closes them.
+            self._unwatch_connections()
             self._control.ask_to_stop()
         else:
             # First: a hello that has come already must not make it ready, and its kill a death, any more.
@@ -236,11 +243,15 @@ class Interpreter:
             self._hub.watch(fd, self, lambda stream=stream: self._on_output(stream))  # type: ignore[misc]
         self._hub.watch(self._control.socket, self, self._on_control)
         self._hub.watch(self.channel.socket, self, self._on_hello)
+        for each in self._connections.values():
+            self._hub.watch(each.monitor, self, functools.partial(self._on_connection, each))
 
     def _detach(self) -> None:
         self._unwatch_sockets()
         self._hub.unwatch(self._group.pidfd)
         self._control.close()
+        for each in self._connections.values():
+            each.close()
         for fd in self._output.pipes.values():
             self._hub.unwatch(fd)
         self._output.close()
@@ -248,6 +259,18 @@ class Interpreter:
     def _unwatch_sockets(self) -> None:
         self._hub.unwatch(self._control.socket)
         self._hub.unwatch(self.channel.socket)
+        self._unwatch_connections()
+
+    def _unwatch_connections(self) -> None:
+        for each in self._connections.values():
+            self._hub.unwatch(each.monitor)
+
+    def _on_connection(self, connection: Connection) -> None:
+        lost = connection.take()
+        if lost is not None:
+            # A process that ends closes it, too, a moment before its end can be seen.
+            self._unwatch_connections()
+            self._hub.clock.call_at(self._hub.clock.now() + _LOST, lambda: self.kill(lost, Verdict.PROTOCOL))
 
     def _on_hello(self) -> None:
         if self._handshake.take(Line.DATA, self.channel.socket) is not None:

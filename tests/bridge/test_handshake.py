@@ -28,6 +28,7 @@ GOOD = {
     "protocol": VERSION,
     "python": "3.12.1",
     "pyzmq": "27",
+    "capabilities": [],
 }
 
 
