@@ -61,7 +61,7 @@ class FuzzedChild:
         else:
             # It was asked to stop, or refused.
             assert life.death().exit_code in (0, 1)
-            self._life = None
+            self._bury(life)
 
     def _begin(self) -> Life:
         life = self._house.ready(memory=_MEMORY)
@@ -104,13 +104,16 @@ class FuzzedChild:
         else:
             # A pickle that asked for more memory than it may have.
             assert life.death().verdict is Verdict.OUT_OF_MEMORY
-            self._life = None
+            self._bury(life)
 
     def _ended(self, life: Life, begun: int) -> None:
         certificate = life.death()
         assert certificate.exit_code == NOT_UNDERSTOOD, certificate.as_text()
         assert any("the service broke the protocol" in text for text in certificate.last_output)
         assert life.interpreter._board.started == begun, "what was not understood was begun"
+        self._bury(life)
+
+    def _bury(self, life: Life) -> None:
         assert life.interpreter.bury(PATIENCE)
         self.ends += 1
         self._life = None

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -64,3 +65,10 @@ def wait_for_file(path: str) -> int:
     report(1, 2, "here")
     Path(path).read_bytes()
     return os.getpid()
+
+
+def after(seconds: float, value: Any) -> Any:
+    """Return *value* after *seconds*; 0 does not sleep."""
+    if seconds > 0:
+        time.sleep(seconds)
+    return value
