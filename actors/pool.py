@@ -25,7 +25,7 @@ from actors.status import PoolStatus
 from bridge.errors import CallDeadline, WorkerDied
 from bridge.main_guard import refuse_unguarded_main
 from bridge.options import InterpreterOptions
-from bridge.payload import EncodedCall, encode_call
+from bridge.payload import EncodedCall, encode_call, options_of
 from bridge.platform import require_supported
 from bridge.probe import check_interpreter
 from supervision import ChildSpec, Restart, Tree
@@ -90,6 +90,7 @@ class Pool:
             session_ttl=self.options.session_ttl,
         )
         self._owner = os.getpid()
+        self._encoding = options_of(self.options.interpreter)
         self._lock = threading.Lock()  #: guards the two below: a pool lives in one tree
         self._tree: Tree | None = None  #: its own, if it stands alone
         self._given = False  #: whether it was given to a supervisor
@@ -149,7 +150,7 @@ class Pool:
         check_seconds("timeout", timeout)
         if not callable(function):
             raise TypeError(f"{function!r} is not callable; give the function first, then its arguments")
-        request = encode_call(function, args, kwargs)
+        request = encode_call(function, args, kwargs, **self._encoding)
         if os.getpid() != self._owner:
             raise PoolNotRunning(
                 self.options.name, f"that of process {self._owner}, and this one is a forked copy of it"

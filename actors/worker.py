@@ -14,7 +14,7 @@ from actors.desk import Desk
 from actors.hub_actor import HubSlot
 from bridge.certificate import Certificate, Phase, Verdict
 from bridge.errors import BridgeError, InterpreterUnusable, LaunchFailed
-from bridge.events import InterpreterDied, InterpreterReady, OutputLine
+from bridge.events import InterpreterDied, InterpreterReady, LogRecord, OutputLine
 from bridge.interpreter_process import Interpreter
 from bridge.options import InterpreterOptions
 from supervision import Actor, Continue, ExitReason, Stop, crashed
@@ -89,8 +89,8 @@ class Worker(Actor):
         return self.ref.name
 
     def _heard(self, event: Event) -> None:
-        """What the interpreter tells, in the hub's thread. Lines of output do not pass the mailbox: they may be many."""
-        if isinstance(event, OutputLine):
+        """What the interpreter tells, in the hub's thread or a caller's. What may be much does not pass the mailbox."""
+        if isinstance(event, OutputLine | LogRecord):
             self._emit(event)
         else:
             self.ref.send(event)

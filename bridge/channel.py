@@ -17,12 +17,16 @@ import zmq
 
 from bridge.certificate import CallRecord, Certificate, Verdict
 from bridge.errors import CallDeadline, ChannelUnavailable, ProtocolError, WorkerDied
-from bridge.payload import EncodedCall, decode_result, error_of
+from bridge.events import LogRecord
+from bridge.outcome import decode_plain_result, decode_result, error_of
+from bridge.payload import EncodedCall
 from bridge.protocol import Conversation, State
 from bridge.wire import exchange
 from bridge.wire.board import Board
+from bridge.wire.codec import PICKLE
 from bridge.wire.frames import Fault, Kind, WireError
 from supervision.clock import Clock
+from supervision.events import Event
 
 __all__ = ["DataChannel", "Incarnation", "Progress", "Socket", "receive", "send"]
 
@@ -65,6 +69,9 @@ class Incarnation(Protocol):
     def account(self, timeout: float) -> Certificate:
         """Return the certificate, or what is known after *timeout* seconds."""
 
+    def tell(self, event: Event) -> None:
+        """Pass *event* on to whoever listens; in the calling thread."""
+
 
 def send(socket: Socket, kind: Kind, incarnation: int, call_id: int, body: Any = ()) -> bool:
     """Queue one message; never blocks. Returns whether there was a peer and room."""
@@ -104,7 +111,9 @@ class DataChannel:
         pidfd: int,
         board: Board,
         clock: Clock,
+        codec: str = PICKLE,
     ) -> None:
+        self._codec = codec
         self.socket = socket
         self._owner = owner
         self._clean = True  # written by the thread inside ``call``
@@ -152,15 +161,23 @@ class DataChannel:
         Raises:
             CallDeadline: The call overran; the interpreter is dead.
             WorkerDied: The interpreter died before it answered; ``started`` says whether the call had begun.
-            ChannelUnavailable: Another call holds the channel, or it is not open; nothing was sent.
+            ChannelUnavailable: Another call holds the channel, or it is not open, or the call is encoded with another
+                codec than the interpreter's; nothing was sent.
             ProtocolError: The interpreter broke the protocol and was killed for it.
             NotPicklable: The arguments, or the result, could not be rebuilt on the other side.
-            RemoteError: The function raised something that cannot be raised here.
+            FunctionRefused: It is not on the list of an interpreter that runs without pickle.
+            AdapterSetUpFailed: The method was not called.
+            RemoteError: The function raised, or returned, something that cannot be brought here.
             Exception: Whatever else the function raised, with the worker's traceback as its cause.
         """
         if not self._lease.acquire(blocking=False):
             raise self._unavailable("another call holds it")
+        result: Any = None
         try:
+            if request.codec != self._codec:
+                raise self._unavailable(
+                    f"its codec is {self._codec}, and the call is encoded with {request.codec}"
+                )
             if self._conversation.state is not State.OPEN:
                 raise self._unavailable(f"it is {self._conversation.state.value}")
             self._clean = False
@@ -172,7 +189,12 @@ class DataChannel:
             # Without a peer there is no room either: then the interpreter is dying, and the poll tells.
             send(self.socket, Kind.CALL, self._owner.incarnation, call_id, request.frames)
             header, body = self._await_answer(call_id, now, timeout, on_progress)
-            error = error_of(request.label, body) if header.kind is Kind.ERROR else None
+            error = None
+            if header.kind is Kind.ERROR:
+                error = error_of(request.label, body, self._codec == PICKLE)
+            elif self._codec != PICKLE:
+                # In here: what cannot be read is a fault of the peer.
+                result = decode_plain_result(body)
             self._clean = True
         except ProtocolError as broken:
             self._owner.kill(str(broken), Verdict.PROTOCOL)
@@ -182,7 +204,7 @@ class DataChannel:
             self._lease.release()
         if error is not None:
             raise error
-        return decode_result(request.label, body)
+        return decode_result(request.label, body) if self._codec == PICKLE else result
 
     def close(self, timeout: float) -> bool:
         """Close the socket once no call holds it; blocks at most *timeout* seconds. Idempotent.
@@ -247,18 +269,34 @@ class DataChannel:
         if message is None:
             return None
         self._conversation.check_answer(message[0], call_id)
-        if message[0].kind is not Kind.PROGRESS:
-            return message
-        if on_progress is not None:
-            on_progress(self._progress(message[1]))
-        return None
+        if message[0].kind is Kind.PROGRESS:
+            if on_progress is not None:
+                on_progress(self._progress(message[1]))
+            return None
+        if message[0].kind is Kind.LOG:
+            self._owner.tell(self._log_record(call_id, message[1]))
+            return None
+        return message
 
     def _progress(self, body: list[memoryview]) -> Progress:
         try:
             n, total, note = json.loads(bytes(body[0]))
-        except (ValueError, TypeError, IndexError) as error:
+        except (ValueError, TypeError, IndexError, RecursionError) as error:
             raise ProtocolError(Fault.GARBAGE, f"a progress report that cannot be read ({error!r})") from None
         return Progress(self._owner.worker, self._owner.incarnation, self._owner.pid, n, total, note)
+
+    def _log_record(self, call_id: int, body: list[memoryview]) -> LogRecord:
+        owner = self._owner
+        try:
+            return LogRecord.parse(
+                bytes(body[0]),
+                worker=owner.worker,
+                incarnation=owner.incarnation,
+                pid=owner.pid,
+                call_id=call_id,
+            )
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+            raise ProtocolError(Fault.GARBAGE, f"a log record that cannot be read ({error!r})") from None
 
     def _last_answer(self, call_id: int, on_progress: Callable[[Progress], None] | None) -> exchange.Message:
         """Return the answer of an interpreter that died after giving it.

@@ -5,19 +5,27 @@ What travels over it is not looked at here (`channel`, `handshake`); what follow
 
 from __future__ import annotations
 
+import functools
+import struct
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, final
 
 import zmq
-from zmq.utils.monitor import recv_monitor_message
 
 from bridge.errors import ProtocolError
+from bridge.hub import Hub, Resident
 from bridge.protocol import Line
 from bridge.wire.frames import LARGEST_CONTROL, LARGEST_DATA, QUEUE, Fault
+from supervision.clock import Timer
 
-__all__ = ["Connection"]
+__all__ = ["Connection", "Connections"]
 
 _LARGEST: Final = MappingProxyType({Line.DATA: LARGEST_DATA, Line.CONTROL: LARGEST_CONTROL})
+#: As ZeroMQ writes an event: its number, and a value of its own.
+_TOLD: Final = struct.Struct("=hi")
+#: Seconds between the loss of a connection and the end of the process, if that is the cause.
+_GRACE: Final = 1.0
 _MADE: Final = zmq.EVENT_ACCEPTED
 _LOST: Final = (
     zmq.EVENT_DISCONNECTED
@@ -60,12 +68,13 @@ class Connection:
         """
         lost = None
         while self.monitor.poll(0):
-            told = recv_monitor_message(self.monitor)
-            if told["event"] & _MADE:
+            # pyzmq's own reading of it would import asyncio.
+            event, _ = _TOLD.unpack(self.monitor.recv_multipart(zmq.NOBLOCK)[0])
+            if event & _MADE:
                 self.made += 1
-            elif told["event"] & _LOST:
-                event = str(zmq.Event(told["event"]).name).lower()
-                lost = f"the connection of its {self.line.value} channel was lost ({event})"
+            elif event & _LOST:
+                name = str(zmq.Event(event).name).lower()
+                lost = f"the connection of its {self.line.value} channel was lost ({name})"
         if self.made > 1:
             raise ProtocolError(
                 Fault.CONNECTION,
@@ -76,3 +85,49 @@ class Connection:
     def close(self) -> None:
         """Watch it no more. Idempotent."""
         self.monitor.close()
+
+
+@final
+class Connections:
+    """Those of one interpreter, watched by its hub; its ``io_failed`` hears of a fault. On the hub's thread."""
+
+    def __init__(self, hub: Hub, owner: Resident, each: Mapping[Line, Connection]) -> None:
+        self._hub = hub
+        self._owner = owner
+        self._each = each
+        self._lost: Timer | None = None
+
+    def __getitem__(self, line: Line) -> Connection:
+        return self._each[line]
+
+    def watch(self) -> None:
+        """Begin."""
+        for each in self._each.values():
+            self._hub.watch(each.monitor, self._owner, functools.partial(self._on_event, each))
+
+    def unwatch(self) -> None:
+        """End: from now on they may be closed. Idempotent."""
+        for each in self._each.values():
+            self._hub.unwatch(each.monitor)
+
+    def close(self) -> None:
+        """Close the monitors, which are in the hub's poll no more. Idempotent."""
+        self.unwatch()
+        if self._lost is not None:
+            self._lost.cancel()
+        for each in self._each.values():
+            each.close()
+
+    def _on_event(self, connection: Connection) -> None:
+        lost = connection.take()
+        if lost is not None:
+            self.unwatch()
+            # A process that ends closes it, too, a moment before its end can be seen.
+            error = ProtocolError(Fault.CONNECTION, lost)
+            self._lost = self._hub.clock.call_at(
+                self._hub.clock.now() + _GRACE,
+                lambda: self._tell(error),
+            )
+
+    def _tell(self, error: ProtocolError) -> None:
+        self._hub.run_there(lambda: self._owner.io_failed(error), 0)

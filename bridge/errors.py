@@ -14,9 +14,11 @@ from bridge.wire.frames import Fault
 from supervision.errors import SupervisionError
 
 __all__ = [
+    "AdapterSetUpFailed",
     "BridgeError",
     "CallDeadline",
     "ChannelUnavailable",
+    "FunctionRefused",
     "HubClosed",
     "InterpreterUnusable",
     "LaunchFailed",
@@ -143,13 +145,18 @@ class ProtocolError(BridgeError):
 
 @final
 class NotPicklable(BridgeError):
-    """Something cannot cross the border between two processes."""
+    """Something cannot cross the border between two processes.
 
-    def __init__(self, what: str, where: str, remedy: str) -> None:
-        super().__init__(what, where, remedy)
+    Where it is known which part of it: ``path`` says where that lies (``args[0].config['db']``), ``type_name`` what it is.
+    """
+
+    def __init__(self, what: str, where: str, remedy: str, path: str = "", type_name: str = "") -> None:
+        super().__init__(what, where, remedy, path, type_name)
         self.what = what
         self.where = where
         self.remedy = remedy
+        self.path = path
+        self.type_name = type_name
 
     def __str__(self) -> str:
         return f"{self.what} cannot be sent: {self.where}. {self.remedy}"
@@ -169,20 +176,73 @@ class RemoteTraceback(Exception):
 
 @final
 class RemoteError(BridgeError):
-    """The function raised something that cannot be raised here; ``obstacle`` says why."""
+    """The function raised, or returned, something that cannot be brought here; ``obstacle`` says why.
 
-    def __init__(self, type_name: str, description: str, traceback: str, obstacle: str) -> None:
-        super().__init__(type_name, description, traceback, obstacle)
+    Args:
+        type_name: The module and name of its type.
+        description: Its text; of a result its ``repr``. Cut where it is long.
+        traceback: Of what was raised; of a result, of the attempt to send it.
+        obstacle: Why it is described only.
+        representation: Its ``repr``, cut where it is long.
+        came: "raised" or "returned".
+    """
+
+    def __init__(
+        self,
+        type_name: str,
+        description: str,
+        traceback: str,
+        obstacle: str,
+        representation: str = "",
+        came: str = "raised",
+    ) -> None:
+        super().__init__(type_name, description, traceback, obstacle, representation, came)
         self.type_name = type_name
         self.description = description
         self.traceback = traceback
         self.obstacle = obstacle
+        self.representation = representation
+        self.came = came
 
     def __str__(self) -> str:
         description = f": {self.description}" if self.description else ""
         return (
-            f"the call raised {self.type_name} in the worker{description}."
-            f" It is described and not raised here: {self.obstacle}"
+            f"the call {self.came} {self.type_name} in the worker{description}."
+            f" It is described and not {self.came} here: {self.obstacle}"
+        )
+
+
+@final
+class AdapterSetUpFailed(BridgeError):
+    """The set-up of an adapter raised, so the method was not called; the cause is what it raised."""
+
+    stage = "set-up"
+
+    def __init__(self, method: str, type_name: str, description: str) -> None:
+        super().__init__(method, type_name, description)
+        self.method = method
+        self.type_name = type_name
+        self.description = description
+
+    def __str__(self) -> str:
+        return (
+            f"{self.method} was not called: the set-up of its adapter raised {self.type_name}: {self.description}."
+            " The next call tries it anew"
+        )
+
+
+@final
+class FunctionRefused(BridgeError):
+    """The interpreter does not take what was to be called; nothing was imported or run there."""
+
+    def __init__(self, label: str, reason: str) -> None:
+        super().__init__(label, reason)
+        self.label = label
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return (
+            f"{self.label} was not called: {self.reason}. Put it on the list: InterpreterOptions(allowed=...)"
         )
 
 

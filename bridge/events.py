@@ -5,6 +5,7 @@ Who listens is not here; what a call reports goes to its caller (`channel.Progre
 
 from __future__ import annotations
 
+import json
 from typing import ClassVar, final
 
 import attrs
@@ -12,7 +13,7 @@ import attrs
 from bridge.certificate import Certificate, Verdict
 from supervision.events import Event
 
-__all__ = ["InterpreterDied", "InterpreterReady", "OutputLine"]
+__all__ = ["InterpreterDied", "InterpreterReady", "LogRecord", "OutputLine"]
 
 
 @final
@@ -58,3 +59,52 @@ class OutputLine(Event):
 
     def describe(self) -> str:
         return f"{self.worker}#{self.incarnation} {self.stream}: {self.text}"
+
+
+@final
+@attrs.frozen(kw_only=True)
+class LogRecord(Event):
+    """A record of the standard library's logging, made while a call ran; told in the thread of that call's caller."""
+
+    worker: str
+    incarnation: int
+    pid: int
+    call_id: int
+    name: str  #: of the level: "INFO", or one of the user's own
+    number: int  #: of the level
+    logger: str
+    text: str  #: cut where it is long
+    exception: str  #: the traceback, cut where it is long; "" if there is none
+    time: float  #: when it was made, in seconds since the epoch, by the worker's clock
+    dropped: int  #: records that were dropped since the last one that was told
+
+    @classmethod
+    def parse(cls, data: bytes, *, worker: str, incarnation: int, pid: int, call_id: int) -> LogRecord:
+        """Return the record in *data*, the JSON of a LOG message.
+
+        Raises:
+            ValueError, TypeError, KeyError: If it is not one.
+        """
+        told = json.loads(data)
+        return cls(
+            worker=worker,
+            incarnation=incarnation,
+            pid=pid,
+            call_id=call_id,
+            name=str(told["level"]),
+            number=int(told["number"]),
+            logger=str(told["logger"]),
+            text=str(told["text"]),
+            exception=str(told["exception"]),
+            time=float(told["time"]),
+            dropped=int(told["dropped"]),
+        )
+
+    def describe(self) -> str:
+        missed = f" ({self.dropped} before it were dropped)" if self.dropped else ""
+        traceback = f"\n{self.exception}" if self.exception else ""
+        return f"{self.worker}#{self.incarnation} {self.logger}: {self.text}{missed}{traceback}"
+
+    def severity(self) -> str:
+        ranks = ((40, "ERROR"), (30, "WARNING"), (20, "INFO"))
+        return next((rank for number, rank in ranks if self.number >= number), "DEBUG")

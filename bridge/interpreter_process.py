@@ -1,12 +1,10 @@
 """One incarnation of one interpreter process, seen from the service: handshake, kill, death, burial.
 
-Who restarts it is not here (`actors`); how it is launched is in `launch`, how calls reach it in `channel`, what its death
-is called in `certificate`.
+Not here: who restarts it (`actors`), how it is launched (`launch`), called (`channel`), its death's name (`certificate`).
 """
 
 from __future__ import annotations
 
-import functools
 import signal
 import threading
 from collections.abc import Callable
@@ -14,7 +12,7 @@ from typing import Final, final
 
 from bridge.certificate import Certificate, Verdict
 from bridge.channel import DataChannel
-from bridge.connection import Connection
+from bridge.connection import Connections
 from bridge.control import ControlChannel
 from bridge.errors import HubClosed, LaunchFailed, ProtocolError
 from bridge.events import InterpreterDied, InterpreterReady, OutputLine
@@ -33,8 +31,6 @@ __all__ = ["Interpreter"]
 
 #: Seconds for the hub's thread to write a certificate, which waits for nothing.
 _CONCLUSION: Final = 1.0
-#: Seconds between the loss of a connection and the end of the process, if that is the cause.
-_LOST: Final = 1.0
 #: Parts of a stop's timeout until SIGTERM, and until SIGKILL.
 _ASK, _TERMINATE = 0.6, 0.8
 
@@ -61,7 +57,8 @@ class Interpreter:
             worker: Its name, in everything that is said about it.
             incarnation: Unique among those of this name.
             listener: Told of ``InterpreterReady``, ``InterpreterDied`` and each ``OutputLine``, on the hub's thread; must
-                not block. What it raises ends this interpreter.
+                not block. What it raises ends this interpreter. Also of each ``LogRecord``, in the calling thread of
+                the call that made it, which what it raises then leaves.
 
         Raises:
             InterpreterUnusable: The Python cannot be a worker; nothing was started.
@@ -97,13 +94,14 @@ class Interpreter:
         self._lifeline = spawned.lifeline
         self._board = spawned.board
         self._control = ControlChannel(hub, launched.sockets[Line.CONTROL], identity)
-        self._connections = launched.connections
+        self._connections = Connections(hub, self, launched.connections)
         self._output = Output(spawned.outputs)  # read and closed on the hub's thread
         self._handshake = Handshake(
             incarnation=identity.incarnation, nonce=identity.nonce, pid=self.pid, control=self._control.socket
         )
-        data, greeting = launched.sockets[Line.DATA], self._handshake.conversation(Line.DATA)
-        self.channel = DataChannel(self, data, greeting, spawned.pidfd, spawned.board, hub.clock)
+        greeting = self._handshake.conversation(Line.DATA)
+        process = (launched.sockets[Line.DATA], greeting, spawned.pidfd, spawned.board)
+        self.channel = DataChannel(self, *process, hub.clock, launched.codec)
         self._start_deadline: Timer | None = None  # written once by the launching thread
         self._ready = False  # written on the hub's thread
         self._inquest = Inquest(self.worker, self.incarnation, self._group, self._board, hub.clock)
@@ -212,12 +210,15 @@ class Interpreter:
         """
         return self._control.ping(timeout)
 
+    def tell(self, event: Event) -> None:
+        """Pass *event* on to the listener; in the calling thread."""
+        self._listener(event)
+
     # On the hub's thread.
 
     def _ask_to_stop(self) -> None:
         if self._ready:
-            # An orderly end closes them.
-            self._unwatch_connections()
+            self._connections.unwatch()  # an orderly end closes them
             self._control.ask_to_stop()
         else:
             # First: a hello that has come already must not make it ready, and its kill a death, any more.
@@ -243,15 +244,13 @@ class Interpreter:
             self._hub.watch(fd, self, lambda stream=stream: self._on_output(stream))  # type: ignore[misc]
         self._hub.watch(self._control.socket, self, self._on_control)
         self._hub.watch(self.channel.socket, self, self._on_hello)
-        for each in self._connections.values():
-            self._hub.watch(each.monitor, self, functools.partial(self._on_connection, each))
+        self._connections.watch()
 
     def _detach(self) -> None:
         self._unwatch_sockets()
         self._hub.unwatch(self._group.pidfd)
         self._control.close()
-        for each in self._connections.values():
-            each.close()
+        self._connections.close()
         for fd in self._output.pipes.values():
             self._hub.unwatch(fd)
         self._output.close()
@@ -259,18 +258,7 @@ class Interpreter:
     def _unwatch_sockets(self) -> None:
         self._hub.unwatch(self._control.socket)
         self._hub.unwatch(self.channel.socket)
-        self._unwatch_connections()
-
-    def _unwatch_connections(self) -> None:
-        for each in self._connections.values():
-            self._hub.unwatch(each.monitor)
-
-    def _on_connection(self, connection: Connection) -> None:
-        lost = connection.take()
-        if lost is not None:
-            # A process that ends closes it, too, a moment before its end can be seen.
-            self._unwatch_connections()
-            self._hub.clock.call_at(self._hub.clock.now() + _LOST, lambda: self.kill(lost, Verdict.PROTOCOL))
+        self._connections.unwatch()
 
     def _on_hello(self) -> None:
         if self._handshake.take(Line.DATA, self.channel.socket) is not None:

@@ -38,6 +38,7 @@ class Launched:
     sockets: Mapping[Line, Socket]  #: bound, the calling thread's for now
     connections: Mapping[Line, Connection]
     since: float  #: when it was launched, on the hub's clock
+    codec: str  #: how calls are written to it
 
 
 def launch(hub: Hub, options: InterpreterOptions, *, worker: str, incarnation: int) -> Launched:
@@ -85,4 +86,5 @@ def launch(hub: Hub, options: InterpreterOptions, *, worker: str, incarnation: i
         sockets=sockets,
         connections=connections,
         since=since,
+        codec=options.codec,
     )

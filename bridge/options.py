@@ -13,10 +13,15 @@ from typing import Any, Final, TypeAlias, final
 
 import attrs
 
-__all__ = ["LEAST_MEMORY", "InterpreterOptions"]
+__all__ = ["CODECS", "LEAST_MEMORY", "LOG_LEVELS", "SHORTEST_SECRET", "InterpreterOptions"]
 
+CODECS: Final = ("pickle", "json")
+#: The levels of the standard library's logging.
+LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 #: Bytes below which no interpreter gets as far as its handshake.
 LEAST_MEMORY: Final = 128 * 1024 * 1024
+#: Characters of the shortest secret that can be declared.
+SHORTEST_SECRET: Final = 4
 
 _Attribute: TypeAlias = "attrs.Attribute[Any]"
 
@@ -53,10 +58,47 @@ def _start_timeout(_: Any, __: _Attribute, value: Any) -> None:
         raise ValueError(f"start_timeout={value!r}: expected seconds > 0 (math.inf: no limit)")
 
 
+def _log_level(_: Any, __: _Attribute, value: Any) -> None:
+    if value is not None and value not in LOG_LEVELS:
+        raise ValueError(f"log_level={value!r}: expected one of {LOG_LEVELS}, or None")
+
+
+def _codec(_: Any, __: _Attribute, value: Any) -> None:
+    if value not in CODECS:
+        raise ValueError(f"codec={value!r}: expected one of {CODECS}")
+
+
+def _allowed(_: Any, __: _Attribute, value: tuple[Any, ...]) -> None:
+    for name in value:
+        if not isinstance(name, str):
+            raise TypeError(f"allowed: {name!r} is of type {type(name).__name__}, expected str")
+        module, colon, attribute = name.partition(":")
+        if not (colon and all(each.isidentifier() for each in (*module.split("."), *attribute.split(".")))):
+            raise ValueError(f"allowed: {name!r}, expected module:name, such as 'shop.stock:count'")
+
+
 def _path(value: Any) -> tuple[Any, ...]:
     if isinstance(value, str):
         raise TypeError(f"path={value!r}: expected a sequence of directories, not one str")
     return tuple(value)
+
+
+def _several(value: Any) -> tuple[Any, ...]:
+    if isinstance(value, str):
+        raise TypeError("secrets, allowed: expected a sequence of str, not one str")
+    return tuple(value)
+
+
+def _secrets(_: Any, attribute: _Attribute, value: tuple[Any, ...]) -> None:
+    # Says which one it is, not what it is.
+    for index, secret in enumerate(value):
+        if not isinstance(secret, str):
+            raise TypeError(f"{attribute.name}[{index}] is of type {type(secret).__name__}, expected str")
+        if len(secret) < SHORTEST_SECRET:
+            raise ValueError(
+                f"{attribute.name}[{index}] has {len(secret)} characters, expected at least {SHORTEST_SECRET}:"
+                " a shorter one would be found, and blackened, everywhere"
+            )
 
 
 def _read_only(value: Mapping[str, str]) -> Mapping[str, str]:
@@ -76,10 +118,16 @@ class InterpreterOptions:
         memory: The most address space it may have, in bytes (RLIMIT_AS); None: no limit.
         threads: How many threads numeric libraries may start (OMP_NUM_THREADS and its like).
         start_timeout: Seconds from the launch until its handshake; math.inf: no limit.
+        secrets: Texts that no error, marker or log record out of it shows. An exception that holds one is described only.
+        log_level: From which level on the records of its ``logging`` become ``LogRecord`` events while a call runs; None:
+            none do. They are taken from its root logger, which then has a handler: ``logging.basicConfig`` does nothing.
+        codec: "pickle"; or "json", for an interpreter that is not trusted, or does not trust its service: calls, results and
+            errors are plain values (`bridge.wire.plain`), and neither side unpickles anything.
+        allowed: With "json": which functions, methods of adapters and context variables it takes, each ``module:name``.
 
     Raises:
         TypeError: If an option is unknown, or of the wrong type.
-        ValueError: If a value is out of its range.
+        ValueError: If a value is out of its range, or *codec* and *allowed* do not fit.
     """
 
     python: str = attrs.field(default=sys.executable, validator=attrs.validators.instance_of(str))
@@ -93,6 +141,17 @@ class InterpreterOptions:
     memory: int | None = attrs.field(default=None, validator=_memory)
     threads: int = attrs.field(default=1, validator=_threads)
     start_timeout: float = attrs.field(default=30.0, validator=_start_timeout)
+    secrets: tuple[str, ...] = attrs.field(default=(), converter=_several, validator=_secrets, repr=False)
+    log_level: str | None = attrs.field(default=None, validator=_log_level)
+    codec: str = attrs.field(default="pickle", validator=_codec)
+    allowed: tuple[str, ...] = attrs.field(default=(), converter=_several, validator=_allowed)
+
+    def __attrs_post_init__(self) -> None:
+        if (self.codec == "json") != bool(self.allowed):
+            raise ValueError(
+                f"codec={self.codec!r}, allowed={self.allowed!r}: an interpreter with codec='json' runs what allowed lists,"
+                " each module:name; one with pickle runs whatever it is sent, and takes no list"
+            )
 
     @property
     def has_start_deadline(self) -> bool:

@@ -1,29 +1,62 @@
-"""Calls and their outcomes as frames, on the host's side: what may be sent, and what to say when it cannot.
+"""Calls as frames, on the host's side: the forms of a request, and what each is called.
 
-Pickling itself is in `wire.codec`; sending is in `channel`.
+How they are pickled is in `pickling`, what the child does with them in `interpreter.calls`, what came of it in `outcome`.
 """
 
 from __future__ import annotations
 
-import importlib
-import io
-import json
-import pickle
-import sys
-import types
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, final
+from typing import Any, Final, Literal, TypedDict, Unpack, final
 
 import attrs
 
-from bridge.errors import NotPicklable, ProtocolError, RemoteError, RemoteTraceback
+from bridge import naming, pickling
+from bridge.interpreter.adapters import Method, method_of, registration_of
+from bridge.interpreter.namespaces import evaluate
+from bridge.interpreter.sessions import end
+from bridge.interpreter.surroundings import find_variable
+from bridge.options import InterpreterOptions
+from bridge.pickling import main_module
 from bridge.wire import codec
-from bridge.wire.frames import Fault
+from bridge.wire.redaction import Redactor
 
-__all__ = ["EncodedCall", "decode_result", "encode_call", "error_of", "main_module"]
+__all__ = [
+    "EncodedCall",
+    "OnUnserialisable",
+    "Options",
+    "encode_call",
+    "encode_end_of_session",
+    "encode_method",
+    "encode_source",
+    "main_module",
+    "options_of",
+]
 
-_INSTALL = "Install cloudpickle: pip install 'treewarden[pickle]'"
+#: What to do about what cannot be serialised: raise, or send a marker (`wire.marker.Unserialisable`) in its place.
+OnUnserialisable = Literal["error", "marker"]
+_ON_UNSERIALISABLE: Final = ("error", "marker")
+#: Bytes of a trace header, names and values together; W3C's baggage alone may have half of it.
+_LARGEST_TRACE: Final = 16 * 1024
+#: Characters of a source that its label shows.
+_LABEL: Final = 40
+
+
+class Options(TypedDict, total=False):
+    """What can be asked of every form of a call, beside what it is to do. What is not used costs nothing.
+
+    Keys:
+        on_unserialisable: "marker" sends a marker in the place of what cannot be sent, in the arguments and in the result.
+        secrets: What is shown in no error and no marker.
+        context: Names, each ``module:NAME``, of the context variables that travel along; one without a value does not.
+        codec: The codec of the interpreter's options.
+        trace: A trace header, such as W3C's traceparent; in the worker it is ``bridge.interpreter.trace_header()``.
+    """
+
+    on_unserialisable: OnUnserialisable
+    secrets: Sequence[str]
+    context: Sequence[str]
+    trace: Mapping[str, str] | None
+    codec: str
 
 
 @final
@@ -33,138 +66,136 @@ class EncodedCall:
 
     label: str  #: module and name of the function
     frames: Sequence[bytes | memoryview] = attrs.field(repr=False)
+    codec: str = codec.PICKLE  #: only an interpreter of this codec takes it
 
 
-def encode_call(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> EncodedCall:
-    """Pickle a call, in the caller's thread.
+def encode_call(
+    function: Callable[..., Any] | str,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    **options: Unpack[Options],
+) -> EncodedCall:
+    """Encode the call of a function, in the caller's thread.
 
-    Functions and classes of a main module that has no file (a REPL, a notebook, ``python -c``) go by value, for which
-    cloudpickle is needed; everything else goes by reference.
+    Args:
+        function: Goes by reference, as do all functions and classes; by value, with cloudpickle, if it belongs to a main
+            module that has no file (a REPL, a notebook, ``python -c``). With the codec "json" it goes by name, and may be
+            given as one: ``module:name``.
+        args: Big buffers in them travel uncopied; they must not change until the answer is here.
+        kwargs: Likewise.
+        options: See ``Options``.
 
     Raises:
-        NotPicklable: If the function or an argument cannot be sent; nothing was sent.
+        NotPicklable: If the function or an argument cannot be sent, and ``path`` says which part of it; nothing was sent.
+        ValueError, TypeError, ImportError, AttributeError: If an option has no sense.
     """
     label = _label(function)
-    call = (function, tuple(args), dict(kwargs))
-    failure: Exception | None = None
-    try:
-        frames = codec.dumps(call)
-        if (
-            not codec.mentions(frames, codec.MAIN_BYTES)
-            or main_module() != (None, None)
-            or not _uses_main(call)
-        ):
-            return EncodedCall(label, frames)
-    except Exception as error:  # pickling runs the methods of users' classes, which raise what they like
-        failure = error
-        if main_module() != (None, None):
-            raise _refused(label, error) from error
-    try:
-        cloudpickle = importlib.import_module("cloudpickle")
-    except ImportError:
-        if failure is not None:
-            raise _refused(
-                label, failure, f"{_INSTALL}, to send lambdas and what a session defines"
-            ) from failure
-        raise NotPicklable(
-            label,
-            "it belongs to a __main__ that has no file (a REPL, a notebook or python -c)",
-            f"{_INSTALL}, or put it into a module",
-        ) from None
-    try:
-        return EncodedCall(label, codec.dumps(call, cloudpickle.dumps))
-    except Exception as error:
-        raise _refused(label, error) from error
+    if not options:
+        return EncodedCall(label, pickling.dumps((function, tuple(args), dict(kwargs)), label))
+    return _encode(label, function, args, kwargs, options)
 
 
-def main_module() -> tuple[str | None, str | None]:
-    """Return the main module's name if it was run with -m, else what was run: the path of a script, a directory or a zip.
+def encode_method(
+    adapter: type,
+    method: str,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    *,
+    session: str = "",
+    **options: Unpack[Options],
+) -> EncodedCall:
+    """Pickle the call of a method of a registered adapter (``bridge.interpreter.adapter``), whose instance is the worker's.
 
-    Neither in a session without a file.
-    """
-    main = sys.modules.get(codec.MAIN)
-    spec = getattr(main, "__spec__", None)
-    if spec is not None and spec.name and spec.name != codec.MAIN:
-        return spec.name, None
-    file = getattr(main, "__file__", None)
-    if file is None:
-        return None, None
-    path = Path(file).absolute()
-    # Profilers, too, give the scripts that they run a spec of the name __main__.
-    if spec is not None and path.stem == codec.MAIN:
-        return None, str(path.parent)
-    return None, str(path) if path.is_file() else None
-
-
-def decode_result(label: str, frames: Sequence[memoryview]) -> Any:
-    """Return the result in the frames of a RESULT.
+    Args:
+        adapter: The class.
+        method: The name of a public method.
+        args: As of ``encode_call``.
+        kwargs: Likewise.
+        session: Whose instance it is, if the adapter's scope is "session".
+        options: See ``Options``.
 
     Raises:
-        NotPicklable: If it cannot be rebuilt in this process.
+        TypeError: If *adapter* is not registered.
+        AttributeError: If there is no such method; the text names those that there are.
+        ValueError: If the adapter wants a session and there is none.
+        NotPicklable: As ``encode_call``.
     """
-    try:
-        return codec.loads(frames)
-    except Exception as error:
-        raise NotPicklable(
-            f"the result of {label}", f"it cannot be rebuilt in the caller's process ({_brief(error)})",
-            "Make its class importable here, or return plain values",
-        ) from error  # fmt: skip
+    label = _label(method_of(adapter, method))
+    if registration_of(adapter).scope == "session" and not session:
+        raise ValueError(f"{label}: its adapter has an instance for each session, and no session is given")
+    return _encode(label, Method(adapter, session, method), args, kwargs, options)
 
 
-def error_of(label: str, frames: Sequence[memoryview]) -> Exception:
-    """Return what the frames of an ERROR tell, with the worker's traceback as its cause.
+def encode_source(source: str, *, session: str = "", **options: Unpack[Options]) -> EncodedCall:
+    """Encode the evaluation of Python source in the namespace of a session.
 
-    Returns:
-        NotPicklable, if the arguments could not be rebuilt in the worker, or the result cannot be sent; what the
-        function raised; RemoteError, which says why it is not that, if it cannot be rebuilt here or is no ``Exception``
-        (a SystemExit is the worker's own affair).
+    Args:
+        source: If it is one expression, its value is the result; else it is run, and the result is None.
+        session: Whose namespace it is; "": one that all sources without a session share, in each worker.
+        options: See ``Options``.
 
-    Raises:
-        ProtocolError: If the frames are no description of an error.
+    What is wrong with the source the call tells, in the worker's version of Python.
     """
-    try:
-        told = json.loads(bytes(frames[0]))
-        stage, name, text, traceback, unsent = (
-            str(told[key]) for key in ("stage", "type", "text", "traceback", "unsent")
-        )
-    except (ValueError, TypeError, KeyError, IndexError) as error:
-        raise ProtocolError(Fault.GARBAGE, f"an error that cannot be read ({error!r})") from None
-    outcome: Exception
-    if stage == "arguments":
-        outcome = NotPicklable(
-            f"the call of {label}",
-            f"it cannot be rebuilt in the worker ({name}: {text})",
-            "Make its modules importable there (see the option path), and guard the script's own work by"
-            " `if __name__ == '__main__':`",
-        )
-    elif stage == "result":
-        outcome = NotPicklable(
-            f"the result of {label}",
-            f"it cannot be pickled in the worker ({name}: {text})",
-            "Return plain values",
-        )
-    else:
-        raised, obstacle = (None, unsent) if unsent else _exception(frames[1:])
-        outcome = raised or RemoteError(name, text, traceback, obstacle)
-    outcome.__cause__ = RemoteTraceback(traceback)
-    return outcome
+    label = " ".join(source.split())
+    label = label if len(label) <= _LABEL else f"{label[:_LABEL]}..."
+    label = Redactor(options.get("secrets", ()))(f"source {label!r}")
+    return _encode(label, evaluate, (session, source), {}, options)
 
 
-def _exception(frames: Sequence[memoryview]) -> tuple[Exception | None, str]:
-    """Return the exception in *frames*; without one, why there is none."""
-    try:
-        raised = codec.loads(frames)
-    except Exception as error:  # the constructors of users' exceptions raise what they like
-        return None, (
-            f"it cannot be rebuilt in the caller's process ({_brief(error)}); an exception is rebuilt as"
-            " type(error)(*error.args): give all that its constructor needs to super().__init__(), or write a __reduce__"
-        )
-    if not isinstance(raised, Exception):
-        return None, f"what it was rebuilt to is no exception but of type {type(raised).__qualname__}"
-    return raised, ""
+def encode_end_of_session(session: str) -> EncodedCall:
+    """Encode the end of a session in a worker: its adapters are torn down, its namespace is gone."""
+    return _encode(f"end of session {session!r}", end, (session,), {}, {})
 
 
-def _label(function: Callable[..., Any]) -> str:
+def _encode(
+    label: str, function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], options: Options
+) -> EncodedCall:
+    call: tuple[Any, ...] = (function, tuple(args), dict(kwargs))
+    extras = _extras(options)
+    secrets, marking = options.get("secrets", ()), "marking" in extras
+    if options.get("codec", codec.PICKLE) == codec.PLAIN:
+        return EncodedCall(label, naming.dumps(call, extras, label, marking, secrets), codec.PLAIN)
+    if extras:
+        call = (*call, extras)
+    return EncodedCall(label, pickling.dumps(call, label, marking=marking, secrets=secrets))
+
+
+def options_of(interpreter: InterpreterOptions) -> Options:
+    """Return what of *interpreter* every call to it must be encoded with; nothing, if that is as usual."""
+    options: Options = {}
+    if interpreter.codec != codec.PICKLE:
+        options["codec"] = interpreter.codec
+    if interpreter.secrets:
+        options["secrets"] = interpreter.secrets
+    return options
+
+
+def _extras(options: Options) -> dict[str, Any]:
+    """Return what travels with the call: what is used of the options, and nothing else."""
+    extras: dict[str, Any] = {}
+    on_unserialisable = options.get("on_unserialisable", "error")
+    if on_unserialisable not in _ON_UNSERIALISABLE:
+        raise ValueError(f"on_unserialisable={on_unserialisable!r}: expected one of {_ON_UNSERIALISABLE}")
+    if on_unserialisable == "marker":
+        extras["marking"] = True
+    variables = {name: find_variable(name) for name in options.get("context", ())}
+    missing = object()
+    values = {name: variable.get(missing) for name, variable in variables.items()}
+    if context := {name: value for name, value in values.items() if value is not missing}:
+        extras["context"] = context
+    if trace := options.get("trace"):
+        if not all(isinstance(each, str) for pair in trace.items() for each in pair):
+            raise TypeError("trace: expected a mapping of str to str, such as {'traceparent': '00-...'}")
+        size = sum(len(each.encode("utf-8", "replace")) for pair in trace.items() for each in pair)
+        if size > _LARGEST_TRACE:
+            raise ValueError(f"trace: {size} bytes, expected at most {_LARGEST_TRACE}")
+        extras["trace"] = dict(trace)
+    return extras
+
+
+def _label(function: Any) -> str:
+    if isinstance(function, str):
+        return function.replace(":", ".")
     try:
         return f"{function.__module__}.{function.__qualname__}"
     except AttributeError:  # a partial, or an object with __call__
@@ -174,29 +205,3 @@ def _label(function: Callable[..., Any]) -> str:
             if inner is not None
             else type(function).__qualname__
         )
-
-
-def _refused(
-    label: str, error: Exception, remedy: str = "Send functions of modules and plain values"
-) -> NotPicklable:
-    return NotPicklable(f"the call of {label}", f"it cannot be pickled ({_brief(error)})", remedy)
-
-
-def _brief(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
-
-
-def _uses_main(call: object) -> bool:
-    """Return whether *call* refers to the main module; that its name occurs in a string is not enough."""
-    finder = _MainFinder(io.BytesIO(), protocol=5, buffer_callback=lambda _: None)
-    finder.dump(call)
-    return finder.found
-
-
-class _MainFinder(pickle.Pickler):
-    found = False
-
-    def reducer_override(self, obj: Any) -> Any:
-        if isinstance(obj, type | types.FunctionType) and obj.__module__ == codec.MAIN:
-            self.found = True
-        return NotImplemented

@@ -40,7 +40,7 @@ class State(enum.Enum):
 ALLOWED: Final[Mapping[tuple[Line, State], frozenset[Kind]]] = MappingProxyType(
     {
         (Line.DATA, State.AWAITING_HELLO): frozenset({Kind.HELLO}),
-        (Line.DATA, State.OPEN): frozenset({Kind.RESULT, Kind.ERROR, Kind.PROGRESS}),
+        (Line.DATA, State.OPEN): frozenset({Kind.RESULT, Kind.ERROR, Kind.PROGRESS, Kind.LOG}),
         (Line.DATA, State.CLOSED): frozenset(),
         (Line.CONTROL, State.AWAITING_HELLO): frozenset({Kind.HELLO}),
         (Line.CONTROL, State.OPEN): frozenset({Kind.PONG}),

@@ -7,7 +7,7 @@ What its thread does is in ``life``, starting one under a supervisor in ``starti
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, final
+from typing import Any, TypeVar, final
 
 from supervision._pykka import Inbox, ThreadActor, own_attributes
 from supervision.cell import Cell
@@ -22,6 +22,7 @@ from supervision.timers import SendAfter, SendInterval
 
 __all__ = ["Actor", "InitResult", "Next"]
 
+T = TypeVar("T", SendAfter, SendInterval)
 InitResult = AwaitReady | Continue | Ignore | Started | Stop | Timeout | None
 #: What a handler may return: to wait for the next message, or what to do instead.
 Next = Continue | Stop | Timeout | None
@@ -145,7 +146,8 @@ class Actor(ThreadActor):
         Raises:
             ValueError: *delay* is below 0.
         """
-        return SendAfter(self.clock, delay, message, self.ref if to is None else to)
+        timer = SendAfter(self.clock, delay, message, self.ref if to is None else to)
+        return self._unless_killed(timer)
 
     @final
     def send_interval(self, period: float, message: object, *, to: Ref | None = None) -> SendInterval:
@@ -156,7 +158,8 @@ class Actor(ThreadActor):
         Raises:
             ValueError: *period* is not above 0.
         """
-        return SendInterval(self.clock, period, message, self.ref if to is None else to)
+        timer = SendInterval(self.clock, period, message, self.ref if to is None else to)
+        return self._unless_killed(timer)
 
     @final
     def monitor(self, ref: Ref) -> MonitorRef:
@@ -187,6 +190,12 @@ class Actor(ThreadActor):
         ref.unlink(self.ref)
 
     # The life
+
+    def _unless_killed(self, timer: T) -> T:
+        """Return *timer*, cancelled if it was set by the thread of a killed actor: nothing more comes of that."""
+        if self._cell.sender_is_killed():
+            timer.cancel()
+        return timer
 
     @final
     def attach(self, cell: Cell, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ Any thread may call any method here; none blocks except ``call``, ``stop`` and `
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from supervision.messages import Down, Ignore, Response
 from supervision.pending import Pending
 from supervision.ref import Ref
 from supervision.requests import Call, Cast, Question, Request, StopRequest, SystemCall, Wake
-from supervision.ties import Ties
+from supervision.ties import Cut, Ties
 
 __all__ = ["Cell", "Inbox", "Outcome"]
 
@@ -105,6 +106,8 @@ class Cell:
     def call(self, request: object, timeout: float, kind: type[Call] = Call) -> Any:
         """See ``Ref.call``; with ``SystemCall`` as *kind*, the framework itself answers in the actor's thread."""
         if self.closing:
+            if self.thread is threading.current_thread():
+                raise CallSelf(self.ref.name)  # from its terminate
             raise NoProcess(self.ref.name)
         if self.ident == get_ident():
             raise CallSelf(self.ref.name)
@@ -138,19 +141,20 @@ class Cell:
 
     def cast(self, message: object) -> None:
         """See ``Ref.cast``."""
-        if not self.closing and not (self._killed and self._sender_is_killed()):
+        if not self.closing and not (self._killed and self.sender_is_killed()):
             self._put(Cast(message))
 
     def send(self, message: object) -> None:
         """See ``Ref.send``."""
-        if not self.closing and not (self._killed and self._sender_is_killed()):
+        if not self.closing and not (self._killed and self.sender_is_killed()):
             self._put(message)
 
     def runs_here(self) -> bool:
         """Return whether the calling thread is the actor's own."""
         return self.ident == get_ident()
 
-    def _sender_is_killed(self) -> bool:
+    def sender_is_killed(self) -> bool:
+        """Return whether the calling thread is that of a killed actor: nothing more may come of it."""
         return threading.current_thread() in self._killed
 
     def _refuse_killed(self) -> None:
@@ -243,21 +247,12 @@ class Cell:
             cut = self.ties.cut()
             unanswered = {*self._open, *(() if self.in_hand is None else (self.in_hand,))}
         for question in unanswered:
-            self.refuse(question)
+            # What somebody's own place for an answer raises is no reason not to tell the others of the end.
+            with contextlib.suppress(Exception):
+                self.refuse(question)
         self.inbox.close(self.refuse)
-        # The supervisor before the monitors: who hears Down and asks it for a new child with the id of the old
-        # one must find the exit dealt with.
-        for linked in cut.links:
-            if not (silent and linked.ref == self.parent):
-                linked.signal(self.ref, reason)
-        for monitor, watcher in cut.monitors:
-            watcher.tell_down(Down(monitor, self.ref, reason))
-        events = self.context.events
         try:
-            if events.active and not silent:
-                events.emit(
-                    ActorStopped(actor=self.ref.name, incarnation=self.ref.incarnation, reason=reason)
-                )
+            self._tell(cut, reason, silent=silent)
         finally:
             # Last: who saw "down" may ask the supervisor, and must find its Exit queued before that question.
             with self._lock:
@@ -268,6 +263,18 @@ class Cell:
             if answer is not None:
                 answer(outcome or StartError(self.ref.name, reason))
         return True
+
+    def _tell(self, cut: Cut, reason: ExitReason, *, silent: bool) -> None:
+        # The supervisor before the monitors: who hears Down and asks it for a new child with the id of the old
+        # one must find the exit dealt with.
+        for linked in cut.links:
+            if not (silent and linked.ref == self.parent):
+                linked.signal(self.ref, reason)
+        for monitor, watcher in cut.monitors:
+            watcher.tell_down(Down(monitor, self.ref, reason))
+        events = self.context.events
+        if events.active and not silent:
+            events.emit(ActorStopped(actor=self.ref.name, incarnation=self.ref.incarnation, reason=reason))
 
     # For the actor's own thread
 

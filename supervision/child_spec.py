@@ -129,7 +129,8 @@ def _identifier(_: object, field: attrs.Attribute[str], value: object) -> None:
 
 
 def _callable(_: object, field: attrs.Attribute[Any], value: object) -> None:
-    if not callable(value):
+    # A class that is no actor has none of pykka's hooks; this module does not know pykka.
+    if not callable(value) or (isinstance(value, type) and not hasattr(value, "on_start")):
         raise InvalidSpec(field.name, value, "an Actor class, a pykka.ThreadingActor class, or a function")
 
 
@@ -154,10 +155,14 @@ def _count(_: object, field: attrs.Attribute[int], value: Any) -> None:
 
 
 def _as_tuple(given: Iterable[Any]) -> tuple[Any, ...]:
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise InvalidSpec("args", given, "a list or tuple of arguments")
     return tuple(given)
 
 
 def _frozen(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not isinstance(given, Mapping) or not all(isinstance(key, str) for key in given):
+        raise InvalidSpec("kwargs", given, "a mapping of argument names, str, to values")
     return MappingProxyType(dict(given))
 
 
@@ -263,7 +268,7 @@ def check_childspecs(
         InvalidSpec: One is not valid, two have one id, or one is significant under ``AutoShutdown.NEVER``.
         TypeError: A key is unknown or missing.
     """
-    checked = [spec if isinstance(spec, ChildSpec) else ChildSpec(**spec) for spec in specs]
+    checked = [_as_spec(spec) for spec in specs]
     flag = None if auto_shutdown is None else SupFlags(auto_shutdown=auto_shutdown).auto_shutdown
     seen: set[str] = set()
     for spec in checked:
@@ -273,6 +278,14 @@ def check_childspecs(
         if flag is not None:
             check_together(spec, flag)
     return checked
+
+
+def _as_spec(given: ChildSpec | Mapping[str, Any]) -> ChildSpec:
+    if isinstance(given, ChildSpec):
+        return given
+    if not isinstance(given, Mapping):
+        raise InvalidSpec("spec", given, "a ChildSpec, or a mapping of its keys")
+    return ChildSpec(**given)
 
 
 def check_together(spec: ChildSpec, auto_shutdown: AutoShutdown) -> None:

@@ -30,7 +30,7 @@ from supervision.commands import (
 )
 from supervision.errors import InvalidSpec
 from supervision.events import ChildRestarted, ChildRestartFailed, SupervisorGaveUp
-from supervision.exit_reason import SHUTDOWN, ExitReason, GaveUp, Shutdown, is_quiet, shutdown
+from supervision.exit_reason import SHUTDOWN, ExitReason, GaveUp, Shutdown, is_quiet, shutdown, text_of
 from supervision.ref import Ref
 from supervision.strategy import affected
 from supervision.sup_state import SupState
@@ -93,7 +93,7 @@ def start_failed(state: SupState, command: Start, error: object) -> Sequence[Com
             return []
         case OnFailure.RETRY:
             child = _again(state.known(command.id))
-            failed = ChildRestartFailed(supervisor=state.name, child=command.id, error=str(error))
+            failed = ChildRestartFailed(supervisor=state.name, child=command.id, error=text_of(error))
             return [Report(failed), _retry(state, child, counted=False)]
 
 

@@ -154,8 +154,8 @@ class AlreadyPresent(ChildExists):
 
     def __str__(self) -> str:
         return (
-            f"child {self.id!r} is already present, not running; restart_child() or delete_child() it, or choose "
-            "another id"
+            f"child {self.id!r} is already present, not running; restart_child() or delete_child() it (while it is "
+            "being restarted, terminate_child() it first), or choose another id"
         )
 
 

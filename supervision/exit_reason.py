@@ -21,12 +21,22 @@ __all__ = [
     "NoProc",
     "Normal",
     "Shutdown",
+    "checked_reason",
     "crashed",
     "exception_behind",
     "is_failure",
     "is_quiet",
     "shutdown",
+    "text_of",
 ]
+
+
+def text_of(value: object) -> str:
+    """Return ``str(value)``, or what there is to say if that fails: a child's data must not fail its supervisor."""
+    try:
+        return str(value)
+    except Exception as broken:
+        return f"<a {type(value).__name__} whose text cannot be made: {type(broken).__name__}>"
 
 
 @final
@@ -48,7 +58,7 @@ class Shutdown:
     because: GaveUp | None = attrs.field(default=None, eq=False, kw_only=True)
 
     def __str__(self) -> str:
-        text = "shutdown" if self.detail is None else f"shutdown({self.detail})"
+        text = "shutdown" if self.detail is None else f"shutdown({text_of(self.detail)})"
         return text if self.because is None else f"{text}, because {self.because}"
 
 
@@ -79,10 +89,10 @@ class Crashed:
 
     def __str__(self) -> str:
         if isinstance(self.error, BaseException):
-            text = str(self.error)
+            text = text_of(self.error)
             kind = type(self.error).__name__
             return f"crashed({kind}: {text})" if text else f"crashed({kind})"
-        return f"crashed({self.error})"
+        return f"crashed({text_of(self.error)})"
 
 
 @final
@@ -114,6 +124,19 @@ def shutdown(detail: object) -> Shutdown:
 def crashed(error: object) -> Crashed:
     """Return the reason of an actor that failed with *error*, an exception or any term."""
     return Crashed(error)
+
+
+def checked_reason(given: Any) -> ExitReason:
+    """Return *given*, if it is an exit reason.
+
+    Raises:
+        TypeError: It is none; OTP's atoms are not taken, since any other term would silently be a failure there.
+    """
+    if isinstance(given, ExitReason):
+        return given
+    raise TypeError(
+        f"exit reason {given!r}: expected NORMAL, SHUTDOWN, shutdown(detail), KILLED, or crashed(term) for any other term"
+    )
 
 
 def is_quiet(reason: ExitReason) -> bool:

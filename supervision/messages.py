@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 import attrs
 
-from supervision.exit_reason import ExitReason
+from supervision.exit_reason import ExitReason, checked_reason
 from supervision.ref import Ref
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class Stop:
     caller gets ``ActorExited`` with the reason, as after gen_server's ``{stop, Reason, State}``.
     """
 
-    reason: ExitReason
+    reason: ExitReason = attrs.field(converter=checked_reason)
     reply: Any = NOREPLY
 
 

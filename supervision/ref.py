@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, final
 
 from supervision.errors import NoProcess
-from supervision.exit_reason import SHUTDOWN, ExitReason, Killed
+from supervision.exit_reason import SHUTDOWN, ExitReason, Killed, checked_reason
 
 if TYPE_CHECKING:
     from supervision.cell import Cell
@@ -75,8 +75,11 @@ class Ref:
             What to ``wait`` at. An actor that is down is told there, by ``NoProcess``.
 
         Raises:
-            NoProcess: This handle was pickled and belongs to no actor of this process.
+            NoProcess: This handle was pickled and belongs to no actor of this process, or *reply_to* was.
+            TypeError: *reply_to* is no ``Ref``.
         """
+        if reply_to is not None:
+            cell_of(reply_to)
         return self._live().send_request(request, reply_to)
 
     def cast(self, message: object) -> None:
@@ -95,7 +98,7 @@ class Ref:
         Raises:
             NoProcess: *watcher* is not an actor of this process.
         """
-        return self._live().ties.monitor(watcher._live().ties)
+        return self._live().ties.monitor(cell_of(watcher).ties)
 
     def demonitor(self, monitor: MonitorRef) -> bool:
         """End a monitor of this actor; from any thread. ``Actor.demonitor`` can flush its ``Down``, too.
@@ -113,7 +116,9 @@ class Ref:
         Raises:
             NoProcess: One of the two is no actor of this process.
         """
-        self._live().ties.link(other._live().ties)
+        cell, other_cell = self._live(), cell_of(other)
+        if not cell.sender_is_killed():
+            cell.ties.link(other_cell.ties)
 
     def unlink(self, other: Ref) -> None:
         """Undo ``link``, on both sides; what has ended already has told the other.
@@ -121,7 +126,9 @@ class Ref:
         Raises:
             NoProcess: One of the two is no actor of this process.
         """
-        self._live().ties.unlink(other._live().ties)
+        cell, other_cell = self._live(), cell_of(other)
+        if not cell.sender_is_killed():
+            cell.ties.unlink(other_cell.ties)
 
     def exit(self, reason: ExitReason, *, sender: Ref | None = None) -> None:
         """Send an exit signal, as OTP's ``exit(Pid, Reason)``: ``KILLED`` cannot be trapped, ``NORMAL`` is ignored.
@@ -129,8 +136,12 @@ class Ref:
         Never blocks. An actor that does not trap exits ends without ``terminate``; one that does gets an ``Exit``.
         After ``KILLED`` the actor is down when this returns; a handler that was running goes on in its thread,
         but nothing more comes of it (a thread cannot be killed).
+
+        Raises:
+            TypeError: *reason* is no exit reason.
         """
-        if self._cell is None:
+        checked_reason(reason)
+        if self._cell is None or self._cell.sender_is_killed():
             return
         if isinstance(reason, Killed):
             self._cell.kill()
@@ -149,7 +160,9 @@ class Ref:
 
         Raises:
             CallSelf: From the actor's own thread; return ``Stop(reason)`` from a handler instead.
+            TypeError: *reason* is no exit reason.
         """
+        checked_reason(reason)
         return True if self._cell is None else self._cell.stop(reason, timeout)
 
     def join(self, *, timeout: float = 5.0) -> ExitReason | None:
@@ -181,5 +194,10 @@ def cell_of(ref: Ref) -> Cell:
 
     Raises:
         NoProcess: The handle was pickled and belongs to no actor of this process.
+        TypeError: It is no handle.
     """
+    if not isinstance(ref, Ref):
+        raise TypeError(
+            f"{ref!r}: expected a Ref, as start_child(...) or tree.registry.whereis(name) gives it"
+        )
     return ref._live()

@@ -110,11 +110,13 @@ def _launch(spec: ChildSpec, cell: Cell, inbox: _pykka.Inbox | task.FunctionInbo
         task.launch(start, spec.args, spec.kwargs, cell)
     elif _pykka.is_plain_actor(start):
         plain: Any = start
-        _pykka.supervised(plain, inbox)(*spec.args, **spec.kwargs).attach(cell)
+        supervised = _pykka.supervised(plain, inbox)(*spec.args, **spec.kwargs)
+        _pykka.lead_through_door(supervised.actor_ref, inbox, cell.sender_is_killed)
+        supervised.attach(cell)
     elif isinstance(start, type) and issubclass(start, Actor):
         actor = _made(start)
         actor.actor_inbox = inbox
-        actor.actor_ref.actor_inbox = inbox  # pykka's reference keeps its own pointer to the mailbox
+        _pykka.lead_through_door(actor.actor_ref, inbox, cell.sender_is_killed)
         actor.attach(cell, spec.args, spec.kwargs)
     else:
         raise TypeError(

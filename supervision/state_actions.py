@@ -79,6 +79,24 @@ class Happened(Generic[E]):
 # What handlers return
 
 
+def _seconds(_: object, _field: attrs.Attribute[float], value: Any) -> None:
+    # A NaN is not >= 0 either.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        raise ValueError(f"a timeout of {value!r}: expected seconds >= 0 (math.inf is allowed)")
+
+
+def _event(_: object, _field: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, enum.Enum):
+        raise TypeError(f"event {value!r}: expected a member of the table's enumeration of events")
+
+
+def _own_name(_: object, _field: attrs.Attribute[Hashable], value: object) -> None:
+    if isinstance(value, Timer):
+        raise TypeError(
+            f"a timeout named {value}: that is the machine's own; use StateTimeout or EventTimeout"
+        )
+
+
 @final
 class Keyword(enum.Enum):
     """The actions that are one word: below."""
@@ -98,7 +116,7 @@ REPEAT_STATE: Final = Keyword.REPEAT_STATE
 class NextEvent(Generic[E]):
     """Have *event* happen next, before all that wait; several in their order."""
 
-    event: E
+    event: E = attrs.field(validator=_event)
     content: Any = None
 
 
@@ -116,8 +134,8 @@ class Answer:
 class StateTimeout(Generic[E]):
     """Have *event* happen after *seconds* in the state that this leads to; the table's own is replaced."""
 
-    seconds: float
-    event: E
+    seconds: float = attrs.field(validator=_seconds)
+    event: E = attrs.field(validator=_event)
     content: Any = None
 
 
@@ -126,8 +144,8 @@ class StateTimeout(Generic[E]):
 class EventTimeout(Generic[E]):
     """Have *event* happen if no other does within *seconds*."""
 
-    seconds: float
-    event: E
+    seconds: float = attrs.field(validator=_seconds)
+    event: E = attrs.field(validator=_event)
     content: Any = None
 
 
@@ -136,9 +154,9 @@ class EventTimeout(Generic[E]):
 class NamedTimeout(Generic[E]):
     """Have *event* happen after *seconds*, whatever comes between; a second one with the *name* replaces it."""
 
-    name: Hashable
-    seconds: float
-    event: E
+    name: Hashable = attrs.field(validator=_own_name)
+    seconds: float = attrs.field(validator=_seconds)
+    event: E = attrs.field(validator=_event)
     content: Any = None
 
 

@@ -170,7 +170,8 @@ class StateEngine(Generic[S, E]):
             yield from self.take(running.happened)
 
     def do(self, actions: Actions[E]) -> Iterator[Effect[S, E]]:
-        """Carry out *actions* without an event, and all that follows from them."""
+        """Carry out *actions* without an event of the table, and all that follows from them."""
+        yield from self._cancel(Timer.EVENT)  # what came was one all the same
         yield from self._settle(self.state, _listed(actions), changed=False, enter=False)
         yield from self._drain()
 
@@ -304,4 +305,4 @@ _Timeout = StateTimeout[E] | EventTimeout[E] | NamedTimeout[E] | CancelTimeout
 def _listed(actions: Actions[E]) -> Sequence[Action[E]]:
     if actions is None:
         return ()
-    return actions if isinstance(actions, Sequence) else (actions,)
+    return actions if isinstance(actions, Sequence) and not isinstance(actions, str) else (actions,)

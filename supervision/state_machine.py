@@ -142,8 +142,14 @@ class StateMachine(Actor, Generic[S, E]):
         return self.state, super().system_get_state()
 
     def system_replace_state(self, state: tuple[S, dict[str, Any]]) -> None:
-        """Take over state and data; the new state is not entered, as in gen_statem."""
+        """Take over state and data; the new state is not entered, as in gen_statem.
+
+        Raises:
+            TypeError: The state is not one of the table's.
+        """
         new, data = state
+        if not isinstance(new, type(self.state)):
+            raise TypeError(f"state {new!r}: expected a member of {type(self.state).__name__}")
         super().system_replace_state(data)
         self._machine.engine.state = new
 

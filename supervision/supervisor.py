@@ -10,11 +10,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, final
 
 import attrs
-from attrs.validators import instance_of
 
 from supervision import administration, decisions
 from supervision.actor import Actor, InitResult
 from supervision.administration import ChildCounts, ChildInfo
+from supervision.child_requests import (
+    CountChildren,
+    DeleteChild,
+    GetChildSpec,
+    RestartChild,
+    StartChild,
+    TerminateChild,
+    WhichChildren,
+)
 from supervision.child_spec import ChildSpec, SupFlags
 from supervision.commands import Command, ExitSelf, Report, RetryLater, Start
 from supervision.commands import Stop as StopChild
@@ -44,56 +52,6 @@ __all__ = [
 _PATIENCE = 60.0
 
 
-# What is asked of a supervisor is checked where it is asked: a wrong type must not be the supervisor's failure.
-
-
-def _spec_or_arguments(_: object, field: attrs.Attribute[Any], value: object) -> None:
-    if not isinstance(value, ChildSpec | Sequence) or isinstance(value, str | bytes):
-        raise InvalidSpec(field.name, value, "a ChildSpec, or, for a simple_one_for_one, a list of arguments")
-
-
-@final
-@attrs.frozen
-class _StartChild:
-    spec: ChildSpec | Sequence[Any] = attrs.field(validator=_spec_or_arguments)
-
-
-@final
-@attrs.frozen
-class _TerminateChild:
-    which: str | Ref = attrs.field(validator=instance_of((str, Ref)))
-
-
-@final
-@attrs.frozen
-class _RestartChild:
-    id: str = attrs.field(validator=instance_of(str))
-
-
-@final
-@attrs.frozen
-class _DeleteChild:
-    id: str = attrs.field(validator=instance_of(str))
-
-
-@final
-@attrs.frozen
-class _GetChildSpec:
-    which: str | Ref = attrs.field(validator=instance_of((str, Ref)))
-
-
-@final
-@attrs.frozen
-class _WhichChildren:
-    pass
-
-
-@final
-@attrs.frozen
-class _CountChildren:
-    pass
-
-
 @final
 @attrs.frozen
 class _RetryDue:
@@ -114,6 +72,8 @@ class Supervisor(Actor):
 
     def init(self, flags: SupFlags = SupFlags(), specs: Sequence[ChildSpec] = ()) -> InitResult:  # noqa: B008 frozen
         """Take in *specs* and start them; a failure stops those that run and fails this start."""
+        if not isinstance(flags, SupFlags):
+            raise InvalidSpec("flags", flags, "SupFlags(...)")
         self._state = SupState(self.ref.name, flags, random.random, self.forgets)
         #: What children that are stopped are told: OTP's plain ``shutdown``, which knows of a giving up behind it.
         self._farewell: ExitReason = SHUTDOWN
@@ -168,21 +128,21 @@ class Supervisor(Actor):
     def _request(self, request: Any) -> Any:
         state = self._state
         match request:
-            case _StartChild(spec):
+            case StartChild(spec):
                 if isinstance(spec, ChildSpec):
                     return self._start_for_caller(administration.add(state, self.admit(spec)))
                 return self._start_for_caller(administration.add_dynamic(state, spec))
-            case _RestartChild(id):
+            case RestartChild(id):
                 return self._start_for_caller(administration.restart_one(state, id))
-            case _TerminateChild(which):
+            case TerminateChild(which):
                 return self._carry_out(administration.stop_one(state, which, dead=_is_dead(which)))
-            case _DeleteChild(id):
+            case DeleteChild(id):
                 return self._carry_out(administration.delete(state, id))
-            case _GetChildSpec(which):
+            case GetChildSpec(which):
                 return administration.spec_of(state, which, dead=_is_dead(which))
-            case _CountChildren():
+            case CountChildren():
                 return administration.count(state, Ref.is_alive)
-            case _WhichChildren():
+            case WhichChildren():
                 return administration.rows(state)
         raise TypeError(f"a supervisor takes no request {request!r}")
 
@@ -256,7 +216,7 @@ def start_child(
         StartError: It did not start; its spec was not kept.
         NoProcess, CallTimeout, ActorExited: As ``Ref.call``.
     """
-    ref: Ref | None = supervisor.call(_StartChild(spec), timeout=timeout)
+    ref: Ref | None = supervisor.call(StartChild(spec), timeout=timeout)
     return ref
 
 
@@ -274,7 +234,7 @@ def terminate_child(supervisor: Ref, which: str | Ref, *, timeout: float = _PATI
         SimpleOneForOne: An id was given to a ``simple_one_for_one``.
         NoProcess, CallTimeout, ActorExited: As ``Ref.call``.
     """
-    supervisor.call(_TerminateChild(which), timeout=timeout)
+    supervisor.call(TerminateChild(which), timeout=timeout)
 
 
 def restart_child(supervisor: Ref, id: str, *, timeout: float = _PATIENCE) -> Ref | None:
@@ -287,7 +247,7 @@ def restart_child(supervisor: Ref, id: str, *, timeout: float = _PATIENCE) -> Re
         StartError: It did not start; its spec is kept.
         NoProcess, CallTimeout, ActorExited: As ``Ref.call``.
     """
-    ref: Ref | None = supervisor.call(_RestartChild(id), timeout=timeout)
+    ref: Ref | None = supervisor.call(RestartChild(id), timeout=timeout)
     return ref
 
 
@@ -300,7 +260,7 @@ def delete_child(supervisor: Ref, id: str, *, timeout: float = _PATIENCE) -> Non
         SimpleOneForOne: Children have no ids here.
         NoProcess, CallTimeout, ActorExited: As ``Ref.call``.
     """
-    supervisor.call(_DeleteChild(id), timeout=timeout)
+    supervisor.call(DeleteChild(id), timeout=timeout)
 
 
 def which_children(supervisor: Ref, *, timeout: float = 5.0) -> tuple[ChildInfo, ...]:
@@ -309,7 +269,7 @@ def which_children(supervisor: Ref, *, timeout: float = 5.0) -> tuple[ChildInfo,
     Raises:
         NoProcess, CallTimeout, ActorExited: As ``Ref.call``; a supervisor that is starting a child answers after that.
     """
-    rows: tuple[ChildInfo, ...] = supervisor.call(_WhichChildren(), timeout=timeout)
+    rows: tuple[ChildInfo, ...] = supervisor.call(WhichChildren(), timeout=timeout)
     return rows
 
 
@@ -319,7 +279,7 @@ def count_children(supervisor: Ref, *, timeout: float = 5.0) -> ChildCounts:
     Raises:
         NoProcess, CallTimeout, ActorExited: As ``Ref.call``.
     """
-    counts: ChildCounts = supervisor.call(_CountChildren(), timeout=timeout)
+    counts: ChildCounts = supervisor.call(CountChildren(), timeout=timeout)
     return counts
 
 
@@ -336,5 +296,5 @@ def get_childspec(supervisor: Ref, which: str | Ref, *, timeout: float = 5.0) ->
         NoSuchChild: It is none of this supervisor's, or a handle was given to one whose children have lasting ids.
         NoProcess, CallTimeout, ActorExited: As ``Ref.call``.
     """
-    spec: ChildSpec = supervisor.call(_GetChildSpec(which), timeout=timeout)
+    spec: ChildSpec = supervisor.call(GetChildSpec(which), timeout=timeout)
     return spec

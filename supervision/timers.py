@@ -9,7 +9,7 @@ import math
 from typing import final
 
 from supervision.clock import Clock, Timer
-from supervision.ref import Ref
+from supervision.ref import Ref, cell_of
 
 __all__ = ["SendAfter", "SendInterval"]
 
@@ -23,6 +23,7 @@ class SendAfter:
     def __init__(self, clock: Clock, delay: float, message: object, to: Ref) -> None:
         if not delay >= 0:
             raise ValueError(f"send_after {delay!r}: expected seconds >= 0")
+        cell_of(to)
         self._clock = clock
         self._timer = clock.call_at(clock.now() + delay, lambda: to.send(message))
 
@@ -47,6 +48,7 @@ class SendInterval:
     def __init__(self, clock: Clock, period: float, message: object, to: Ref) -> None:
         if not period > 0 or math.isinf(period):
             raise ValueError(f"send_interval {period!r}: expected seconds > 0, and not math.inf")
+        cell_of(to)
         self._clock = clock
         self._period = period
         self._message = message

@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import final
 
+import attrs
+
 from supervision.child_spec import (
     AutoShutdown,
     ChildSpec,
@@ -204,7 +206,7 @@ class Tree:
 
     def snapshot(self, timeout: float = 1.0) -> TreeNode:
         """Return the tree as it is now. Asks every actor; one that gives no answer in *timeout* s is shown as busy."""
-        return snapshot(self.root, ChildType.SUPERVISOR, timeout)
+        return attrs.evolve(snapshot(self.root, ChildType.SUPERVISOR, timeout), unstopped=self.unstopped())
 
     def as_text(self) -> str:
         """Return the tree as an indented picture."""

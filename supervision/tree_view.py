@@ -23,6 +23,9 @@ __all__ = ["TreeNode", "snapshot"]
 #: What would mean something in a quoted label of Mermaid, whose own escapes begin with "#".
 _MERMAID: Final = str.maketrans({"#": "#35;", '"': "#quot;", "<": "#lt;", ">": "#gt;", "\n": " "})
 
+#: What is said of an actor that has ended, and whose thread has not.
+_UNSTOPPED: Final = "unstopped: its thread still runs"
+
 
 @final
 @attrs.frozen
@@ -35,6 +38,8 @@ class TreeNode:
     restarts: int
     status: Mapping[str, object]  #: what the actor says of itself
     children: tuple[TreeNode, ...] = ()
+    #: Of the root: the actors that would not stop, or were killed, and whose threads still run.
+    unstopped: tuple[Ref, ...] = ()
 
     def as_text(self) -> str:
         """Return the node and what is below it, a line each."""
@@ -49,6 +54,7 @@ class TreeNode:
             "restarts": self.restarts,
             "status": dict(self.status),
             "children": [child.as_dict() for child in self.children],
+            **({"unstopped": [str(ref) for ref in self.unstopped]} if self.unstopped else {}),
         }
 
     def as_json(self) -> str:
@@ -88,12 +94,16 @@ class TreeNode:
             yield f"    n{parent} --> n{number}"
         for child in self.children:
             yield from child._boxes(numbers, number)
+        for ref in self.unstopped:
+            yield f'    n{next(numbers)}>"{str(ref).translate(_MERMAID)}<br>{_UNSTOPPED}"]'
 
     def _lines(self, first: str, rest: str) -> Iterator[str]:
         yield first + self.describe()
         for index, child in enumerate(self.children):
             last = index == len(self.children) - 1
             yield from child._lines(rest + ("└─ " if last else "├─ "), rest + ("   " if last else "│  "))
+        for ref in self.unstopped:
+            yield f"{ref}  {_UNSTOPPED}"
 
 
 def snapshot(ref: Ref, type: ChildType, timeout: float, *, restarts: int = 0) -> TreeNode:

@@ -10,7 +10,7 @@ import pytest
 from sources import ROOT, Module, suite_modules
 
 #: Promises whose tests are still being written: this can only shrink.
-PENDING = frozenset({"busy-is-not-dead", "graceful-bounded-stop", "graceful-serialisation"})
+PENDING = frozenset({"busy-is-not-dead", "graceful-bounded-stop"})
 
 MARK = "pytest.mark.promise"
 

@@ -20,6 +20,9 @@ __all__ = ["Watch"]
 GRACE = 2.0
 #: Real seconds between two looks.
 INTERVAL = 0.01
+#: How often is looked at the least, whatever the clock says: where a machine stands still for seconds, time passes and
+#: nothing gets on its way out.
+LOOKS = 50
 
 
 @final
@@ -45,16 +48,18 @@ class Watch:
         """Return what was made since the start and is still here, sorted by kind. Blocks while there is any.
 
         Args:
-            grace: Real seconds to wait for it to go; 0 looks once.
+            grace: Real seconds to wait for it to go, and a little longer on a machine that stands still; 0 looks once.
         """
         deadline = time.monotonic() + grace
         new = held(self._token) - self._before
         if new:
             # What only a reference cycle holds goes now, and not whenever the collector would have run.
             gc.collect()
-        while new and time.monotonic() < deadline:
+        looks = 0
+        while new and grace > 0 and (looks < LOOKS or time.monotonic() < deadline):
             time.sleep(INTERVAL)
             new = held(self._token) - self._before
+            looks += 1
         return tuple(sorted(new, key=lambda resource: (resource.kind.value, resource.name)))
 
     def __exit__(

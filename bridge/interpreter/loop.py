@@ -51,6 +51,8 @@ def run(spec: BootSpec) -> None:
         exchange.send(data, Kind.PROGRESS, spec.incarnation, call_id, [report], block=True)
 
     reporting.lend(send_report)
+    if spec.log_level is not None:
+        _forward_logs(spec, data)
     poller = zmq.Poller()
     poller.register(data, zmq.POLLIN)
     poller.register(stop_fd, zmq.POLLIN)
@@ -85,6 +87,20 @@ def _serve(spec: BootSpec, board: Board, data: Any, heard: Hearing) -> None:
         reporting.end()
     exchange.send(data, kind, spec.incarnation, call_id, answer, block=True)
     board.finished = call_id
+
+
+def _forward_logs(spec: BootSpec, data: Any) -> None:
+    # Not at the top: nobody else needs the standard library's logging.
+    from bridge.interpreter import logs
+
+    def offer_record(call_id: int, record: bytes) -> bool:
+        try:
+            exchange.send(data, Kind.LOG, spec.incarnation, call_id, [record])
+        except zmq.Again:
+            return False
+        return True
+
+    reporting.lend_for_logs(offer_record, logs.install(spec, reporting.offer).tell_dropped)
 
 
 def _hello(spec: BootSpec) -> bytes:

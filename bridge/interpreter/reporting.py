@@ -1,4 +1,4 @@
-"""Progress of the running call, from user code to its caller.
+"""Progress of the running call, and its log records, from user code to its caller.
 
 The socket is the loop's; it lends the sending of a message to the call that it runs, until that call's end.
 """
@@ -10,12 +10,18 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-__all__ = ["Sender", "begin", "end", "lend", "report"]
+__all__ = ["Offerer", "Sender", "begin", "end", "lend", "lend_for_logs", "offer", "report"]
 
 Sender = Callable[[int, bytes], None]
+Offerer = Callable[[int, bytes], bool]  #: does not wait; returns whether it was sent
+
+#: Seconds that a log record waits for a report of another thread that is being sent.
+_WAIT: Final = 0.1
 
 _lock: Final = threading.Lock()  # user code may report from any thread, and late
 _sender: Sender | None = None  # the loop's, once and for all
+_offerer: Offerer | None = None  # likewise, if log records are wanted
+_farewell: Callable[[], None] | None = None  # likewise
 _call_id = 0  # the running call's; 0 if there is none
 
 
@@ -41,6 +47,26 @@ def lend(sender: Sender) -> None:
     _sender = sender
 
 
+def lend_for_logs(offerer: Offerer, farewell: Callable[[], None]) -> None:
+    """Have log records offered to *offerer*; *farewell* is run at the end of each call, while it can still be heard."""
+    global _offerer, _farewell
+    _offerer, _farewell = offerer, farewell
+
+
+def offer(record: bytes) -> bool:
+    """Send *record* to the caller of the running call, if there is one, and room. Blocks for `_WAIT` seconds at most.
+
+    Returns:
+        Whether it was sent.
+    """
+    if not _lock.acquire(timeout=_WAIT):
+        return False
+    try:
+        return bool(_call_id and _offerer is not None and _offerer(_call_id, record))
+    finally:
+        _lock.release()
+
+
 def begin(call_id: int) -> None:
     """Let the call *call_id* report."""
     global _call_id  # noqa: PLW0603
@@ -50,5 +76,7 @@ def begin(call_id: int) -> None:
 def end() -> None:
     """Let nobody report; when this returns, no report is being sent."""
     global _call_id  # noqa: PLW0603
+    if _farewell is not None:
+        _farewell()
     with _lock:
         _call_id = 0

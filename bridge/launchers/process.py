@@ -150,6 +150,10 @@ def _spec(
         memory=options.memory,
         main_name=name,
         main_path=file,
+        secrets=options.secrets,
+        log_level=options.log_level,
+        codec=options.codec,
+        allowed=options.allowed,
     )
 
 

@@ -11,7 +11,19 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-__all__ = ["MAIN", "MAIN_BYTES", "OUT_OF_BAND", "REMOTE_MAIN", "dumps", "loads", "mentions"]
+__all__ = [
+    "MAIN",
+    "MAIN_BYTES",
+    "OUT_OF_BAND",
+    "REMOTE_MAIN",
+    "dumper",
+    "dumps",
+    "is_in_band",
+    "loads",
+    "mentions",
+]
+
+PICKLE, PLAIN = "pickle", "json"  #: the names of the codecs: this one, and `wire.plain`
 
 MAIN = "__main__"
 REMOTE_MAIN = "__mp_main__"  #: the name under which a child knows the service's main module
@@ -40,13 +52,35 @@ def dumps(value: object, dump: Dump = pickle.dumps) -> list[bytes | memoryview]:
     buffers: list[bytes | memoryview] = []
 
     def in_band(buffer: pickle.PickleBuffer) -> bool:
-        view = memoryview(buffer)
-        if view.nbytes < OUT_OF_BAND or not (view.c_contiguous or view.f_contiguous):
+        if is_in_band(buffer):
             return True
         buffers.append(buffer.raw())
         return False
 
     return [dump(value, protocol=5, buffer_callback=in_band), *buffers]
+
+
+def is_in_band(buffer: pickle.PickleBuffer) -> bool:
+    """Return whether *buffer* goes into the pickle itself: it is small, or not in one piece."""
+    view = memoryview(buffer)
+    return view.nbytes < OUT_OF_BAND or not (view.c_contiguous or view.f_contiguous)
+
+
+def dumper(base: type[pickle.Pickler], override: Callable[[Any], Any]) -> Dump:
+    """Return what pickles as *base* does, but for what *override* takes: it is asked first, as a ``reducer_override``."""
+    inherited: Any = getattr(base, "reducer_override", None)  # the C pickler has none, cloudpickle's has
+
+    class Overriding(base):  # type: ignore[valid-type,misc]
+        def reducer_override(self, obj: Any) -> Any:
+            reduced = override(obj)
+            return inherited(self, obj) if reduced is NotImplemented and inherited is not None else reduced
+
+    def dump(value: object, **options: Any) -> bytes:
+        file = io.BytesIO()
+        Overriding(file, **options).dump(value)
+        return file.getvalue()
+
+    return dump
 
 
 def loads(frames: Sequence[memoryview]) -> Any:

@@ -52,6 +52,7 @@ class Kind(enum.IntEnum):
     PING = 7  #: host to child, control
     PONG = 8  #: child to host, control: answers the ping with the same id
     STOP = 9  #: host to child, control: end after the running call
+    LOG = 10  #: child to host, data: a log record of the running call (JSON)
 
 
 class Fault(enum.Enum):

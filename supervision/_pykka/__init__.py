@@ -4,7 +4,14 @@ What an actor means (handlers, replies, exit reasons) is in ``actor``; docs/pykk
 what is bypassed. Both kinds of actor here keep pykka's own references working: ``ask``, ``tell`` and proxies.
 """
 
-from supervision._pykka.mailbox import AskedFrom, Envelope, Inbox, is_proxy_message, is_stop
+from supervision._pykka.mailbox import (
+    AskedFrom,
+    Envelope,
+    Inbox,
+    is_proxy_message,
+    is_stop,
+    lead_through_door,
+)
 from supervision._pykka.plain import is_plain_actor, supervised
 from supervision._pykka.thread import ThreadActor, own_attributes
 
@@ -16,6 +23,7 @@ __all__ = [
     "is_plain_actor",
     "is_proxy_message",
     "is_stop",
+    "lead_through_door",
     "own_attributes",
     "supervised",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 from collections import deque
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
 from supervision.exit_reason import ExitReason
 from supervision.requests import Call, Question, Wake
 
-__all__ = ["AskedFrom", "Envelope", "Inbox", "is_proxy_message", "is_stop"]
+__all__ = ["AskedFrom", "Envelope", "Inbox", "is_proxy_message", "is_stop", "lead_through_door"]
 
 _WAKE: Final = Wake()
 
@@ -101,13 +102,36 @@ class Inbox(queue.SimpleQueue[Any]):
 
     def _answer(self, item: Any, refuse: Callable[[Question], object]) -> None:
         if isinstance(item, Call):
-            refuse(item)
+            with contextlib.suppress(
+                Exception
+            ):  # of the asker's own place for the answer; the others are told
+                refuse(item)
         elif isinstance(item, Envelope) and item.reply_to is not None:
             asked = AskedFrom(item.reply_to)
             if isinstance(item.message, _ActorStop):
                 asked.reply(None)
             else:
                 refuse(asked)
+
+
+@final
+class _Door:
+    """Where pykka's own references put messages: the mailbox, but not for the thread of a killed actor."""
+
+    def __init__(self, inbox: Inbox, sender_is_killed: Callable[[], bool]) -> None:
+        self._inbox = inbox
+        self._sender_is_killed = sender_is_killed
+
+    def put(self, item: Envelope[Any]) -> None:
+        if not self._sender_is_killed():
+            self._inbox.put(item)
+        elif item.reply_to is not None:
+            AskedFrom(item.reply_to).fail(pykka.ActorDeadError("the actor that asks has been killed"))
+
+
+def lead_through_door(ref: Any, inbox: Inbox, sender_is_killed: Callable[[], bool]) -> None:
+    """Have pykka's reference *ref*, which keeps a pointer to the mailbox, put nothing there for a killed actor."""
+    ref.actor_inbox = _Door(inbox, sender_is_killed)
 
 
 @final

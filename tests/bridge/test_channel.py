@@ -21,6 +21,7 @@ from bridge.wire import codec, exchange
 from bridge.wire.board import Board
 from bridge.wire.frames import Fault, Kind
 from supervision.clock import MonotonicClock, VirtualClock
+from supervision.events import Event
 
 
 class Scripted:
@@ -30,9 +31,13 @@ class Scripted:
 
     def __init__(self) -> None:
         self.kills: list[Verdict] = []
+        self.told: list[Event] = []
 
     def kill(self, why: str, verdict: Verdict = Verdict.KILLED_BY_US) -> None:
         self.kills.append(verdict)
+
+    def tell(self, event: Event) -> None:
+        self.told.append(event)
 
     def account(self, timeout: float) -> Certificate:
         verdict = self.kills[0] if self.kills else Verdict.KILLED_FROM_OUTSIDE
@@ -47,6 +52,9 @@ class Stage:
         self.host.linger = self.child.linger = 0
         self.host.bind(f"ipc://{path}")
         self.child.connect(f"ipc://{path}")
+        # What is sent before the two have met is lost.
+        self.child.send(b"")
+        self.host.recv()
         self.board_fd, self.pidfd = Board.create_fd(), os.eventfd(0)
         self.board = Board(self.board_fd)
         self.owner = Scripted()
@@ -239,8 +247,8 @@ def test_what_may_not_come_kills(stage: Stage, kind: Kind, incarnation: int, cal
 
 
 @pytest.mark.promise("malformed-frames")
-@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"n": 1}', b"[1, 2]", b"\xff"])
-@pytest.mark.parametrize("kind", [Kind.PROGRESS, Kind.ERROR])
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"n": 1}', b"[1, 2]", b"\xff", b"[" * 60_000])
+@pytest.mark.parametrize("kind", [Kind.PROGRESS, Kind.ERROR, Kind.LOG])
 def test_a_body_that_cannot_be_read(stage: Stage, kind: Kind, body: bytes) -> None:
     """Progress and errors are JSON of a known form; anything else is a fault of the protocol."""
     stage.on_call(lambda: exchange.send(stage.child, kind, 3, 1, [body], block=True))
@@ -283,3 +291,16 @@ def test_close_waits_for_the_lease(stage: Stage) -> None:
     assert refused == [False]
     assert stage.channel.close(1)
     assert stage.channel.close(0)
+
+
+@pytest.mark.promise("binary-payloads")
+def test_nothing_is_read_before_the_handshake(stage: Stage) -> None:
+    """A channel that nobody has greeted takes no call, and leaves unread what is on it."""
+    waiting = Conversation(line=Line.DATA, incarnation=3, nonce="n", pid=7)
+    channel = DataChannel(stage.owner, stage.host, waiting, stage.pidfd, stage.board, stage.clock)
+    stage.answer(1, "from whom?")
+    assert stage.host.poll(5000)
+
+    with pytest.raises(ChannelUnavailable, match="awaiting hello"):
+        channel.call(encode_call(len, ((),), {}), timeout=10)
+    assert stage.host.poll(0)

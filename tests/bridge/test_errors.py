@@ -17,16 +17,18 @@ CERTIFICATE = Certificate(
 )
 
 ALL: list[Exception] = [
+    errors.AdapterSetUpFailed("method", "type", "description"),
     errors.CallDeadline(1.0, CERTIFICATE),
     errors.ChannelUnavailable("w", "reason"),
+    errors.FunctionRefused("label", "reason"),
     errors.HubClosed("hub"),
     errors.InterpreterUnusable("/python", "found", "remedy"),
     errors.LaunchFailed("w", "reason"),
     errors.NoPong("w", 1.0),
-    errors.NotPicklable("what", "where", "remedy"),
+    errors.NotPicklable("what", "path, of type", "remedy", "path", "type"),
     errors.PlatformUnsupported("platform", "reason"),
     errors.ProtocolError(Fault.GARBAGE, "detail"),
-    errors.RemoteError("type", "description", "traceback", "obstacle"),
+    errors.RemoteError("type", "description", "traceback", "obstacle", "descr", "returned"),
     errors.RemoteTraceback("text"),
     errors.RunDirectoryUnusable((("/tmp", "why"),)),
     errors.WorkerDied(CERTIFICATE, True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -170,3 +171,23 @@ def test_a_worker_that_breaks_the_protocol_in_a_call(life: Life, function: Any, 
     assert life.death().verdict is Verdict.PROTOCOL
     with pytest.raises(WorkerDied):
         life.call(there.add, 1, 1)
+
+
+@pytest.mark.promise("binary-payloads")
+@pytest.mark.parametrize("line", Line)
+@pytest.mark.parametrize("kind", [Kind.RESULT, Kind.ERROR, Kind.CALL, Kind.PROGRESS, Kind.LOG, Kind.HELLO])
+def test_nothing_is_unpickled_before_the_handshake(
+    ends: Ends, tmp_path: Path, line: Line, kind: Kind
+) -> None:
+    """A pickle from somebody who has not said who they are is refused unread, whatever it calls itself."""
+    file = tmp_path / "exploded"
+    exchange.send(ends.child, kind, 3, 0, [pickle.dumps(there.Bomb(str(file)))], block=True)
+
+    with pytest.raises(ProtocolError) as caught:
+        ends.take(line)
+
+    assert caught.value.fault is (Fault.GARBAGE if kind is Kind.HELLO else Fault.UNEXPECTED)
+    assert not file.exists()
+    # The twin: it is a bomb.
+    pickle.loads(pickle.dumps(there.Bomb(str(file))))
+    assert file.exists()

@@ -30,7 +30,12 @@ def test_a_child_imports_little(house: House) -> None:
     assert foreign == ours
     assert all(name == "bridge" or name.startswith(("bridge.wire", "bridge.interpreter")) for name in ours)
     assert "bridge.interpreter.loop" in ours
-    assert not {"attrs", "pykka", "loguru", "multiprocessing", "asyncio", "concurrent.futures"} & {*loaded}
+    assert (
+        not {"bridge.interpreter.failures", "bridge.interpreter.surroundings", "bridge.wire.culprit"} & ours
+    )
+    assert not {"attrs", "pykka", "loguru", "logging", "multiprocessing", "asyncio", "concurrent.futures"} & {
+        *loaded
+    }
 
 
 def test_what_the_caller_can_import_the_child_can(life: Life) -> None:

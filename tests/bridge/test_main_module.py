@@ -39,6 +39,9 @@ class Stubborn(Exception):
     def __init__(self, what, who):
         super().__init__(f"{what} by {who}")
 
+    def __reduce__(self):
+        return Stubborn, self.args
+
 
 def fail():
     raise Trouble("of my own")

@@ -63,7 +63,7 @@ def load(path: Path, kind: str | None = None) -> Sequence[Scenario]:
         BadLine: The file cannot be read, or a line is not a scenario.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeError) as error:
         raise BadLine(f"{path}: {error}") from error
     return tuple(_scenarios(path, text, kind))

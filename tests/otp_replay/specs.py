@@ -135,7 +135,7 @@ def checked(action: CheckSpecs) -> str:
         except InvalidSpec:
             return f"{{error,{{badarg,{term_of(action.auto_shutdown)}}}}}"
     try:
-        _checked(action.specs, "", flag, Start(int, int))
+        _checked(action.specs, "", flag, Start(len, len))
     except OtpError as error:
         return f"{{error,{error.term}}}"
     return "ok"

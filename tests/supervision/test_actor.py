@@ -541,11 +541,15 @@ def test_a_failed_start_tells_whoever_got_to_know_the_actor(tree: Tree, start: S
 
 
 def test_what_cannot_be_started_is_a_start_error(tree: Tree) -> None:
-    """A class that is no actor's is named; a constructor that fails likewise."""
+    """A class that is no actor's is named, also one that looks like an actor's; a constructor that fails likewise."""
+
+    class LooksLikeOne:
+        def on_start(self) -> None: ...
+
     with pytest.raises(
         StartError, match=r"expected an Actor class, a pykka.ThreadingActor class or a function"
     ):
-        tree.start_child(spec("a", dict))
+        tree.start_child(spec("a", LooksLikeOne))
 
     class Unmade(Actor):
         def __init__(self) -> None:
@@ -1050,3 +1054,29 @@ def test_two_that_link_each_other_at_once_do_not_wait_for_each_other(start: Star
     first, second, third, fourth = taken.notes
     assert {first, second} == {"a", "b"}
     assert (third, fourth) == (first, second)
+
+
+@pytest.mark.parametrize("given", ["normal", "kill", 5])
+def test_an_end_without_an_exit_reason_is_refused_in_the_caller(start: Starter, given: Any) -> None:
+    """``stop``, ``exit`` and ``Stop`` check it; the actor lives on."""
+    ref = start("a")
+    for end in (ref.stop, ref.exit, Stop):
+        with pytest.raises(TypeError, match="expected NORMAL"):
+            end(given)
+
+    assert ref.call("well") == "well"
+
+
+def test_a_watcher_or_link_that_is_no_handle_is_refused(start: Starter) -> None:
+    """Named, with what was expected; nothing is tied."""
+    ref = start("a")
+    for tie in (ref.monitor, ref.link, ref.unlink):
+        with pytest.raises(TypeError, match="expected a Ref"):
+            tie("b")  # type: ignore[arg-type]
+
+    def arm(actor: Any) -> None:
+        with pytest.raises(TypeError, match="expected a Ref"):
+            actor.send_after(1.0, "x", to="b")
+
+    do(ref, arm)
+    assert cell_of(ref).ties.surroundings().monitored_by == ()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from core_bench import CRASH, Bench, kinds, one_for_all, one_for_one, rest_for_one, simple
 
-from supervision import NORMAL, Restart, administration, decisions
+from supervision import NORMAL, Actor, Restart, administration, decisions
 from supervision.commands import Report, RetryLater
 from supervision.events import ChildRestarted, ChildRestartFailed
 
@@ -155,7 +155,7 @@ def test_a_retry_of_a_child_that_is_gone_does_nothing() -> None:
     administration.delete(bench.state, "b")
     administration.delete(bench.state, "c")
     bench.failing = set()
-    bench.run(administration.add(bench.state, bench.row("a").spec.__class__(id="c", start=object)))
+    bench.run(administration.add(bench.state, bench.row("a").spec.__class__(id="c", start=Actor)))
     before = bench.picture()
 
     for retry in list(bench.later):

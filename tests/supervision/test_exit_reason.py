@@ -14,11 +14,13 @@ from supervision.exit_reason import (
     ExitReason,
     GaveUp,
     Shutdown,
+    checked_reason,
     crashed,
     exception_behind,
     is_failure,
     is_quiet,
     shutdown,
+    text_of,
 )
 
 
@@ -104,3 +106,23 @@ def test_what_failed_is_told_from_what_was_done() -> None:
     assert all(is_failure(reason) for reason in failures)
     assert not any(is_failure(reason) for reason in (NORMAL, SHUTDOWN, shutdown("x")))
     assert [exception_behind(reason) for reason in failures] == [None, None, None, error, None, error]
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def test_what_has_no_text_is_described() -> None:
+    """A child's data cannot fail whoever tells of it."""
+    assert text_of(Unspeakable()) == "<a Unspeakable whose text cannot be made: RuntimeError>"
+    assert "Unspeakable" in str(crashed(Unspeakable()))
+    assert "Unspeakable" in str(shutdown(Unspeakable()))
+
+
+@pytest.mark.parametrize("given", ["normal", "kill", None, 5, ValueError("x"), Shutdown])
+def test_what_is_no_reason_is_refused(given: object) -> None:
+    """OTP takes any term, and each but three is a failure: here that has to be said."""
+    with pytest.raises(TypeError, match=r"crashed\(term\)"):
+        checked_reason(given)
+    assert checked_reason(crashed(given)) == crashed(given)

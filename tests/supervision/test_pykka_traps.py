@@ -199,7 +199,7 @@ def test_trap_1_a_message_taken_just_before_a_kill_is_answered(
     """The narrowest place: out of the mailbox, and not yet in a handler's hands."""
     ref, outcome, taken, held = started(tree, any_kind), Journal(), Gate(), Gate()
     own: Any = pykka_ref(ref, any_kind)
-    inbox = own.actor_inbox
+    inbox: Any = cell_of(ref).inbox
     get = inbox.get
 
     def held_get() -> Any:

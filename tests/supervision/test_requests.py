@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from scripted import Boom, Gate, Journal, Probe, boom, do, spec
 
-from supervision import NOREPLY, Ref, Response, Restart, Tree, VirtualClock
+from supervision import NOREPLY, Ref, Response, Restart, Tree, VirtualClock, crashed
 from supervision.errors import ActorExited, CallSelf, CallTimeout, NoProcess, RequestAbandoned
 from supervision.ref import cell_of
 
@@ -42,6 +42,34 @@ def test_several_requests_are_on_their_way_at_once(start: Starter) -> None:
     assert [request.wait(0) for request in requests] == [0, 1, 2]
     assert all(request.check() for request in requests)
     assert "request to" in repr(requests[0])
+
+
+@pytest.mark.parametrize("reply_to", ["t/b", 5, Probe])
+def test_who_is_to_hear_of_the_answer_is_checked_in_the_caller(start: Starter, reply_to: Any) -> None:
+    """What is no handle is refused, and nothing is sent: it would be the other's failure."""
+    ref = start()
+
+    with pytest.raises(TypeError, match="expected a Ref"):
+        ref.send_request(boom, reply_to=reply_to)
+    assert do(ref, lambda _: "well") == "well"
+
+
+def test_a_listener_that_fails_cannot_keep_an_end_from_being_told(tree: Tree, start: Starter) -> None:
+    """Whoever waits, is linked or watches hears of the end; the actor is down."""
+    ref, watcher, journal = start(), start("watcher", Journal()), Journal()
+    request = ref.send_request(lambda *_: NOREPLY)
+    request._request.listener = boom
+    other = ref.send_request(lambda *_: NOREPLY, reply_to=tree.start_child(spec("hears", Probe, journal)))
+    ref.monitor(watcher)
+    do(ref)
+
+    ref.exit(crashed("end"))
+
+    assert ref.join() == crashed("end")
+    assert not ref.is_alive()
+    with pytest.raises(ActorExited):
+        other.wait()
+    assert tree.start_child(spec("a", Probe)) is not None
 
 
 def test_a_wait_that_timed_out_can_be_repeated(start: Starter, clock: VirtualClock, timers: Journal) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 import math
+import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -312,8 +313,27 @@ def test_entry_can_neither_insert_nor_postpone(machine: Machine, action: Any) ->
 
 def test_rubbish_is_no_action(machine: Machine) -> None:
     """What a handler returned is named."""
-    with pytest.raises(TypeError, match="'rubbish' is no action here"):
-        machine.do(Event.NOTE, ["rubbish"])
+    for rubbish in (["rubbish"], "rubbish"):
+        with pytest.raises(TypeError, match="'rubbish' is no action here"):
+            machine.do(Event.NOTE, rubbish)
+
+
+@pytest.mark.parametrize(
+    ("action", "named"),
+    [
+        (lambda: StateTimeout(-1, Event.NOTE), "a timeout of -1: expected seconds >= 0"),
+        (lambda: EventTimeout(math.nan, Event.NOTE), "a timeout of nan"),
+        (lambda: NamedTimeout("n", True, Event.NOTE), "a timeout of True"),
+        (lambda: NamedTimeout("n", cast(Any, "5"), Event.NOTE), "a timeout of '5'"),
+        (lambda: NamedTimeout(Timer.STATE, 5.0, Event.NOTE), "the machine's own"),
+        (lambda: NextEvent(cast(Any, "note")), "event 'note': expected a member"),
+        (lambda: StateTimeout(1.0, cast(Any, "note")), "event 'note'"),
+    ],
+)
+def test_an_action_is_checked_where_it_is_made(action: Callable[[], Any], named: str) -> None:
+    """A negative time, a name that is the machine's own, an event that is none."""
+    with pytest.raises((TypeError, ValueError), match=re.escape(named)):
+        action()
 
 
 def test_actions_may_come_without_an_event(machine: Machine) -> None:
@@ -377,12 +397,15 @@ def test_a_state_timeout_ends_with_its_state_and_late_ones_mean_nothing(machine:
 
 
 def test_an_event_timeout_ends_with_any_event(machine: Machine) -> None:
-    """Also one that is postponed; alone, its event happens."""
+    """Also one that is postponed, and a message that is none of the table's; alone, its event happens."""
+    machine.do(Event.NOTE, EventTimeout(5.0, Event.NOTE, "too late"))
+    machine.effects += machine.engine.do(None)
+    machine.fire(Timer.EVENT)
     for other in (Event.NOTE, Event.SEND):
         machine.do(Event.NOTE, EventTimeout(5.0, Event.NOTE, "too late"))
         machine.take(other)
         machine.fire(Timer.EVENT)
-    assert machine.of(CancelTimer) == [CancelTimer(Timer.EVENT)] * 2
+    assert machine.of(CancelTimer) == [CancelTimer(Timer.EVENT)] * 3
     assert "too late" not in machine.notes
 
     machine.do(Event.NOTE, EventTimeout(5.0, Event.NOTE, "alone"))

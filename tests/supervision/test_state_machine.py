@@ -357,3 +357,12 @@ def test_a_machine_is_watched_like_any_actor(start: Starter, tree: Tree) -> None
 
     assert tree.registry.whereis(ref.name) is None
     assert cell_of(ref)._open == set()
+
+
+def test_a_state_that_is_none_of_the_tables_is_not_taken(start: Starter) -> None:
+    """``sys.replace_state`` is told; the machine stays as it was."""
+    ref = start()
+    with pytest.raises(TypeError, match="state 'open': expected a member of State"):
+        sys.replace_state(ref, lambda state: ("open", state[1]))
+
+    assert ref.call(Event.KNOCK) == "shut"

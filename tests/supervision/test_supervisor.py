@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from typing import Any
 
@@ -322,3 +323,35 @@ def test_a_childs_exit_is_no_message_to_its_siblings(tree: Tree) -> None:
     do(named(tree, "sup/b"))
 
     assert journal.of(Exit) == []
+
+
+class Unspeakable(Exception):
+    """Whoever asks for its text fails."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def test_a_failed_restart_whose_error_has_no_text_is_tried_again(tree: Tree, events: Journal) -> None:
+    """A child's data cannot fail its supervisor."""
+    tries = itertools.count()
+
+    def at_init(_: Any) -> None:
+        if next(tries) in (1, 2):
+            raise Unspeakable
+
+    sup = supervisor(tree, MANY, spec("a", Probe, None, at_init))
+    before = refs(sup)["a"]
+    assert before is not None
+    crash(before)
+    events.wait_until(lambda notes: any(isinstance(note, ChildRestarted) for note in notes))
+
+    assert next(tries) == 4
+    assert len(events.of(ChildRestartFailed)) == 2
+
+
+@pytest.mark.parametrize("flags", [{"strategy": "one_for_one"}, None, "one_for_one"])
+def test_flags_that_are_none_are_named(tree: Tree, flags: Any) -> None:
+    """A nested supervisor's are looked at when it starts: its start fails with what is wrong."""
+    with pytest.raises(StartError, match=r"InvalidSpec: flags .* expected SupFlags"):
+        tree.start_child(sup_spec("sup", flags))

@@ -27,6 +27,14 @@ def echo(value: Any) -> Any:
     return value
 
 
+def described(value: dict[str, Any]) -> tuple[str, Any]:
+    """Return *value* with the names of types that are not plain, and the attribute ``db`` of its "config"."""
+    names = {key: each if type(each) in (int, list) else type(each).__name__ for key, each in value.items()}
+    return repr(names).replace("'Frozen'", "Frozen").replace("'Unserialisable'", "Unserialisable"), value[
+        "config"
+    ].db
+
+
 def modules() -> list[str]:
     """Return what this process has imported."""
     return sorted(sys.modules)
@@ -43,11 +51,18 @@ def import_path() -> list[str]:
 
 
 class BadTaste(Exception):
-    """An exception that pickles, but whose constructor refuses what pickle gives it."""
+    """An exception whose constructor refuses what pickle would give it: it takes more than it keeps in ``args``."""
 
     def __init__(self, one: str, two: str) -> None:
         super().__init__(one)
         self.two = two
+
+
+class Undone(Exception):
+    """An exception that pickles, and can be rebuilt in the process that made it alone."""
+
+    def __reduce__(self) -> tuple[Callable[[int], int], tuple[int]]:
+        return _only_in, (os.getpid(),)
 
 
 class Unpicklable(Exception):
@@ -89,8 +104,56 @@ def fail_unpicklable() -> None:
 
 
 def fail_in_bad_taste() -> None:
-    """Raise what can be sent and not be rebuilt."""
+    """Raise what its own constructor would not rebuild."""
     raise BadTaste("one", "two")
+
+
+def fail_undone() -> None:
+    """Raise what can be sent and not be rebuilt."""
+    raise Undone("of mine")
+
+
+def fail_without_imports() -> None:
+    """Raise where nothing can be imported any more."""
+    sys.meta_path.clear()
+    fail()
+
+
+def fail_with_a_cause() -> None:
+    """Raise an error with a note, because of another, while a third was handled."""
+    try:
+        fail()
+    except ValueError:
+        try:
+            raise LookupError("no such key")
+        except LookupError as cause:
+            error = RuntimeError("gave up")
+            error.add_note("while reading line 7")
+            raise error from cause
+
+
+def fail_together() -> None:
+    """Raise a group, with a group in it, with a note and a leaf that its own constructor would not rebuild."""
+    leaf = BadTaste("one", "two")
+    leaf.add_note("a note of the leaf")
+    raise ExceptionGroup("several", [ValueError("a"), ExceptionGroup("inner", [leaf])])
+
+
+def fail_at_length(size: int) -> None:
+    """Raise what cannot be sent, with a text of *size* characters."""
+    error = Unpicklable()
+    error.args = ("x" * size,)
+    raise error
+
+
+def held(name: str) -> dict[str, Any]:
+    """Return what cannot be sent, under *name*."""
+    return {name: threading.Lock()}
+
+
+def holder() -> dict[str, Any]:
+    """Return a value with a part that cannot be sent."""
+    return {"fine": 1, "config": {"db": [threading.Lock()]}}
 
 
 def fail_as_a_string() -> None:
@@ -239,3 +302,34 @@ def scribble_on_connections() -> None:
     for fd in own_connections():
         os.write(fd, b"\xff" * 64)
     wait_for_ever()
+
+
+class Bomb:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return Path.write_text, (Path(self.path), "exploded")
+
+
+def send_bomb(path: str, kind: str, call_id: int) -> None:
+    """Answer the running call with a pickle that writes *path* where it is unpickled, as a result or an error."""
+    import pickle
+
+    from bridge.wire.frames import Kind, pack
+
+    bomb = pickle.dumps(Bomb(path))
+    told = b'{"stage": "call", "type": "x", "text": "", "repr": "", "traceback": "", "unsent": ""}'
+    if kind == "result":
+        _raw_send([pack(Kind.RESULT, 1, call_id, [bomb])])
+    elif kind == "result and more":
+        _raw_send([pack(Kind.RESULT, 1, call_id, [b"null", bomb]), bomb])
+    else:
+        _raw_send([pack(Kind.ERROR, 1, call_id, [told, bomb]), bomb])
+
+
+def totals(data: bytes | memoryview) -> tuple[str, int, int]:
+    """Return the type of *data*, its size, and the sum of some of it."""
+    return type(data).__name__, len(data), sum(data[:: max(1, len(data) // 100)])

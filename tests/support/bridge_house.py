@@ -12,7 +12,7 @@ from bridge.events import InterpreterDied, InterpreterReady, OutputLine
 from bridge.hub import Hub
 from bridge.interpreter_process import Interpreter
 from bridge.options import InterpreterOptions
-from bridge.payload import encode_call
+from bridge.payload import EncodedCall, encode_call
 from supervision.clock import MonotonicClock
 from supervision.events import Event
 
@@ -61,6 +61,14 @@ class Life:
         """Call *function* in the interpreter."""
         request = encode_call(function, args, kwargs)
         return self.interpreter.channel.call(request, timeout=timeout, on_progress=on_progress)
+
+    def run(self, request: EncodedCall) -> Any:
+        """Run what was encoded."""
+        return self.interpreter.channel.call(request, timeout=PATIENCE)
+
+    def call_marked(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call it with markers in the place of what cannot be sent."""
+        return self.run(encode_call(function, args, {}, on_unserialisable="marker"))
 
 
 class House:

@@ -1,0 +1,123 @@
+"""Records of the standard library's ``logging`` on their way from a running call to the service.
+
+Imported where it was asked for only: ``logging`` is not needed for a child's start. What is said here must never hold up
+the call: what does not fit, or comes too fast, is dropped and counted, and the count is told.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from typing import Final
+
+from bridge.wire.boot_spec import BootSpec
+from bridge.wire.redaction import Redactor
+
+__all__ = ["BURST", "RATE", "Forwarder", "install"]
+
+#: Records that may come at once, and how many a second are sent after that. A burst is half of what ZeroMQ's queue holds
+#: (1000 messages, of which it counts some longer than they are in it), so that it always finds room.
+BURST: Final = 500
+RATE: Final = 1000.0
+#: Characters of a record's text, and of its traceback; and what is left of each if that fills a frame nevertheless.
+_LONGEST_TEXT: Final = 8_000
+_LONGEST_EXCEPTION: Final = 16_000
+_LEAST: Final = 2_000
+_LARGEST_BODY: Final = 60_000
+
+_FORMATTER: Final = logging.Formatter()
+
+Offer = Callable[[bytes], bool]  #: sends a record if that can be done at once; returns whether it was
+
+
+class Forwarder(logging.Handler):
+    """Puts each record into a frame."""
+
+    def __init__(self, offer: Offer, redact: Redactor, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._offer = offer
+        self._redact = redact
+        self._clock = clock
+        self._allowed = float(BURST)  # this and the next two: under the handler's lock
+        self._since = clock()
+        self._dropped = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send *record*, or drop and count it; never raises."""
+        try:
+            if not self._may_send() or not self._offer(self._body(record)):
+                self._dropped += 1
+                return
+            self._dropped = 0
+        except Exception:  # a record whose text cannot be made, say: logging's own way to complain
+            self._dropped += 1
+            self.handleError(record)
+
+    def tell_dropped(self) -> None:
+        """Say how many were dropped, if any were and that was not told yet: a call ends."""
+        self.acquire()
+        try:
+            if self._dropped:
+                told = logging.LogRecord(
+                    "treewarden",
+                    logging.WARNING,
+                    "",
+                    0,
+                    "log records were dropped: %d",
+                    (self._dropped,),
+                    None,
+                )
+                if self._offer(self._body(told)):
+                    self._dropped = 0
+        finally:
+            self.release()
+
+    def _may_send(self) -> bool:
+        now = self._clock()
+        self._allowed = min(float(BURST), self._allowed + (now - self._since) * RATE)
+        self._since = now
+        if self._allowed < 1:
+            return False
+        self._allowed -= 1
+        return True
+
+    def _body(self, record: logging.LogRecord) -> bytes:
+        body = self._packed(record, _LONGEST_TEXT, _LONGEST_EXCEPTION)
+        # A character takes up to six bytes in JSON, which few texts need.
+        return body if len(body) <= _LARGEST_BODY else self._packed(record, _LEAST, _LEAST)
+
+    def _packed(self, record: logging.LogRecord, text: int, exception: int) -> bytes:
+        shown = _FORMATTER.formatException(record.exc_info) if record.exc_info and record.exc_info[0] else ""
+        shown = "\n".join(filter(None, (shown, record.stack_info)))
+        return json.dumps(
+            {
+                "level": record.levelname[:_LEAST],
+                "number": record.levelno,
+                "logger": self._redact(record.name)[:_LEAST],
+                "text": _cut(self._redact(record.getMessage()), text),
+                "exception": _cut(self._redact(shown), exception),
+                "time": record.created,
+                "dropped": self._dropped,
+            },
+            ensure_ascii=False,
+        ).encode("utf-8", "surrogatepass")
+
+
+def install(spec: BootSpec, offer: Offer) -> Forwarder:
+    """Have the root logger's records offered, from the level on that *spec* says."""
+    assert spec.log_level is not None
+    forwarder = Forwarder(offer, Redactor(spec.secrets))
+    forwarder.setLevel(spec.log_level)
+    root = logging.getLogger()
+    root.addHandler(forwarder)
+    root.setLevel(min(root.level, forwarder.level))
+    return forwarder
+
+
+def _cut(text: str, longest: int) -> str:
+    if len(text) <= longest:
+        return text
+    half = longest // 2
+    return f"{text[:half]}\n[... {len(text) - 2 * half} characters left out ...]\n{text[-half:]}"
