@@ -51,6 +51,8 @@ class Connection:
         socket.maxmsgsize = _LARGEST[line]
         socket.rcvhwm = QUEUE
         self.line = line
+        self._socket = socket
+        self._stopped = False
         self.made = 0  #: how many there were; more than one is a fault
         self.monitor: zmq.Socket[bytes] = socket.get_monitor_socket(
             _MADE | _LOST
@@ -82,8 +84,19 @@ class Connection:
             )
         return lost
 
+    def stop(self) -> None:
+        """Have nothing told any more; before the socket is closed. Idempotent.
+
+        ZeroMQ's I/O thread, which serves every interpreter of the service, waits for ever to tell what nobody takes. This is
+        the one thing that may be done with a socket while another thread uses it: ZeroMQ guards it by a lock of its own.
+        """
+        if not self._stopped:
+            self._stopped = True
+            self._socket.disable_monitor()
+
     def close(self) -> None:
         """Watch it no more. Idempotent."""
+        self.stop()
         self.monitor.close()
 
 
@@ -106,9 +119,10 @@ class Connections:
             self._hub.watch(each.monitor, self._owner, functools.partial(self._on_event, each))
 
     def unwatch(self) -> None:
-        """End: from now on they may be closed. Idempotent."""
+        """End, for good: from now on they may be lost. Idempotent."""
         for each in self._each.values():
             self._hub.unwatch(each.monitor)
+            each.stop()
 
     def close(self) -> None:
         """Close the monitors, which are in the hub's poll no more. Idempotent."""

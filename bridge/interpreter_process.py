@@ -249,8 +249,8 @@ class Interpreter:
     def _detach(self) -> None:
         self._unwatch_sockets()
         self._hub.unwatch(self._group.pidfd)
-        self._control.close()
         self._connections.close()
+        self._control.close()
         for fd in self._output.pipes.values():
             self._hub.unwatch(fd)
         self._output.close()
@@ -337,8 +337,8 @@ class Interpreter:
     def _abandon(self) -> None:
         """Undo a launch that cannot be completed; nobody else knows of it yet."""
         self._group.bury(self._hub.clock, 5.0)
-        self.channel.close(0.0)
         self._detach()
+        self.channel.close(0.0)
         self._release()
 
     def _release(self) -> None:

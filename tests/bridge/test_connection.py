@@ -190,3 +190,22 @@ def test_the_limits_are_those_of_the_channel(bound: Bound) -> None:
     connection.close()
     socket.close()
     context.term()
+
+
+def test_what_nobody_watches_any_more_holds_nothing_up(bound: Bound) -> None:
+    """A connection that is lost after its watch has ended: ZeroMQ's thread, which serves all others, does not wait to tell."""
+    bound.misbehave("messages", 1)
+    bound.connection.close()
+    bound.peers.pop().communicate(timeout=10)
+    while bound.socket.poll(200):
+        receive_all(bound.socket)
+
+    bound.misbehave("messages", 1)
+
+    assert bound.socket.poll(5000)
+
+
+def receive_all(socket: zmq.Socket[bytes]) -> None:
+    """Take what is there."""
+    while socket.poll(0):
+        socket.recv_multipart()
