@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from types import SimpleNamespace
 
@@ -157,6 +158,30 @@ def test_a_message_must_be_whole(change: Callable[[list[bytes]], list[bytes]], f
     with pytest.raises(WireError) as caught:
         exchange.receive(socket)
     assert caught.value.fault is fault
+
+
+@pytest.mark.promise("malformed-frames")
+def test_more_than_was_announced_is_read_and_not_kept() -> None:
+    """However many frames follow: none of those beyond the announced ones stays in memory until the last has come."""
+    kept: list[weakref.ref[memoryview]] = []
+    most = 0
+
+    class Endless(Script):
+        def recv(self, flags: int = 0, copy: bool = True) -> object:
+            nonlocal most
+            most = max(most, sum(each() is not None for each in kept))
+            if copy:
+                return super().recv(flags, copy)
+            buffer = memoryview(self.frames.pop(0))
+            kept.append(weakref.ref(buffer))
+            return SimpleNamespace(buffer=buffer)
+
+    socket = Endless(pack(Kind.RESULT, 1, 2, [b"one", b"two"]), *[b"two"] * 100)
+
+    with pytest.raises(WireError) as caught:
+        exchange.receive(socket)
+    assert caught.value.fault is Fault.OVERSIZED
+    assert most <= 2
 
 
 @pytest.mark.parametrize("body", [[b""], [b"one"], [b"one", b"two"], [b"one", b"", b"three"]])
