@@ -175,6 +175,8 @@ class DataChannel:
             if self._conversation.state is not State.OPEN:
                 raise self._unavailable(f"it is {self._conversation.state.value}")
             self._clean = False
+            if int(self.socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
+                raise self._spoke_out_of_turn()
             self._last_id = call_id = self._last_id + 1
             now = self._clock.now()
             self._running = (call_id, request.label, now)
@@ -218,6 +220,20 @@ class DataChannel:
         self._lease.release()
         return True
 
+    def _spoke_out_of_turn(self) -> Exception:
+        """Return what becomes of a call that finds a message before it was sent: all earlier calls have their answers.
+
+        Who said it, a duplicate or garbage, is past trusting. The call was not sent: it is not this caller's fault.
+        """
+        try:
+            message = receive(self.socket)
+            if message is None:
+                return self._unavailable("its queue could not be read")
+            self._conversation.check_answer(message[0], self._last_id + 1)
+        except ProtocolError as error:
+            self._owner.kill(str(error), Verdict.PROTOCOL)
+        return WorkerDied(self._owner.account(_CONFIRMATION), started=False)
+
     def _unavailable(self, reason: str) -> Exception:
         """Return why no call can run: of a dead interpreter its death, which is what the caller can act on."""
         certificate = self._owner.account(0.0) if self._conversation.state is State.CLOSED else None
@@ -254,8 +270,9 @@ class DataChannel:
     def _take(self, call_id: int, on_progress: Callable[[Progress], None] | None) -> exchange.Message | None:
         """Take one message; return it if it is the answer."""
         message = receive(self.socket)
-        if message is None or not self._conversation.answers(message[0], call_id):
+        if message is None:
             return None
+        self._conversation.check_answer(message[0], call_id)
         if message[0].kind is Kind.PROGRESS:
             if on_progress is not None:
                 on_progress(progress_of(self._owner, message[1]))

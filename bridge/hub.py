@@ -13,7 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Protocol, final
+from typing import Final, Protocol, TypeVar, final
 
 import zmq
 
@@ -34,6 +34,7 @@ _LONGEST_POLL: Final = 60_000
 _DESCRIPTORS: Final = 32
 
 Source = int | Socket
+T = TypeVar("T")
 
 
 class Resident(Protocol):
@@ -163,8 +164,8 @@ class Hub:
                 taken.callback(os.close, os.dup(self._wake_fd))
         return next(self._entries)
 
-    def bind(self, path: Path) -> Socket:
-        """Return a new socket that is bound to *path*, the calling thread's for now.
+    def bind(self, path: Path, prepare: Callable[[Socket], T]) -> tuple[Socket, T]:
+        """Return a new socket that is bound to *path*, the calling thread's for now, and what *prepare* made of it before.
 
         Raises:
             HubClosed: If the hub does not run.
@@ -174,15 +175,15 @@ class Hub:
             raise HubClosed(self.name)
         try:
             socket = self._context.socket(zmq.DEALER)
-            socket.linger = 0
             try:
+                prepared = prepare(socket)
                 socket.bind(f"ipc://{path}")
             except BaseException:
                 socket.close()
                 raise
         except zmq.ZMQError as error:
             raise OSError(error.errno, error.strerror, str(path)) from error
-        return socket
+        return socket, prepared
 
     def enter(self, number: int, resident: Resident, attach: Callable[[], None]) -> bool:
         """Take in an interpreter and run *attach* on the hub's thread; False if the hub has been closed meanwhile."""

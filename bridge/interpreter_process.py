@@ -1,7 +1,6 @@
 """One incarnation of one interpreter process, seen from the service: handshake, kill, death, burial.
 
-Who restarts it is not here (`actors`); how it is launched is in `launch`, how calls reach it in `channel`, what its death
-is called in `certificate`.
+Not here: who restarts it (`actors`), how it is launched (`launch`), called (`channel`), its death's name (`certificate`).
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from typing import Final, final
 from bridge.cancel import CancelOutcome, cancel
 from bridge.certificate import Certificate, Verdict
 from bridge.channel import DataChannel
+from bridge.connection import Connections
 from bridge.control import ControlChannel
 from bridge.enforcement import Enforcement
 from bridge.errors import HubClosed, LaunchFailed, ProtocolError
@@ -93,6 +93,7 @@ class Interpreter:
         self._lifeline = spawned.lifeline
         self._board = spawned.board
         self._control = ControlChannel(hub, launched.sockets[Line.CONTROL], identity)
+        self._connections = Connections(hub, self, launched.connections)
         self._output = Output(spawned.outputs)  # read and closed on the hub's thread
         self._handshake = Handshake(
             incarnation=identity.incarnation, nonce=identity.nonce, pid=self.pid, control=self._control.socket
@@ -226,6 +227,7 @@ class Interpreter:
 
     def _ask_to_stop(self) -> None:
         if self._ready:
+            self._connections.unwatch()  # an orderly end closes them
             self._control.ask_to_stop()
         else:
             # First: a hello that has come already must not make it ready, and its kill a death, any more.
@@ -251,10 +253,12 @@ class Interpreter:
             self._hub.watch(fd, self, lambda stream=stream: self._on_output(stream))  # type: ignore[misc]
         self._hub.watch(self._control.socket, self, self._on_control)
         self._hub.watch(self.channel.socket, self, self._on_hello)
+        self._connections.watch()
 
     def _detach(self) -> None:
         self._unwatch_sockets()
         self._hub.unwatch(self._group.pidfd)
+        self._connections.close()
         self._control.close()
         for fd in self._output.pipes.values():
             self._hub.unwatch(fd)
@@ -263,6 +267,7 @@ class Interpreter:
     def _unwatch_sockets(self) -> None:
         self._hub.unwatch(self._control.socket)
         self._hub.unwatch(self.channel.socket)
+        self._connections.unwatch()
 
     def _on_hello(self) -> None:
         if self._handshake.take(Line.DATA, self.channel.socket) is not None:
@@ -336,8 +341,8 @@ class Interpreter:
     def _abandon(self) -> None:
         """Undo a launch that cannot be completed; nobody else knows of it yet."""
         self._group.bury(self._hub.clock, 5.0)
-        self.channel.close(0.0)
         self._detach()
+        self.channel.close(0.0)
         self._release()
 
     def _release(self) -> None:

@@ -7,6 +7,7 @@ and end are in `interpreter_process`.
 from __future__ import annotations
 
 import contextlib
+import functools
 import secrets
 from collections.abc import Mapping
 from typing import final
@@ -14,6 +15,7 @@ from typing import final
 import attrs
 
 from bridge.channel import Socket
+from bridge.connection import Connection
 from bridge.errors import LaunchFailed
 from bridge.hub import Hub
 from bridge.launchers.process import Identity, Spawned, spawn
@@ -34,6 +36,7 @@ class Launched:
     identity: Identity
     spawned: Spawned
     sockets: Mapping[Line, Socket]  #: bound, the calling thread's for now
+    connections: Mapping[Line, Connection]
     since: float  #: when it was launched, on the hub's clock
     codec: str  #: how calls are written to it
 
@@ -54,12 +57,16 @@ def launch(hub: Hub, options: InterpreterOptions, *, worker: str, incarnation: i
     with contextlib.ExitStack() as undo:
         undo.callback(hub.run.remove_entry, number)
         sockets: dict[Line, Socket] = {}
+        connections: dict[Line, Connection] = {}
         for line, letter in ((Line.DATA, "d"), (Line.CONTROL, "c")):
             try:
-                sockets[line] = hub.bind(hub.run.socket(number, letter))
+                sockets[line], connections[line] = hub.bind(
+                    hub.run.socket(number, letter), functools.partial(Connection, line)
+                )
             except OSError as error:
                 raise LaunchFailed(worker, f"its sockets cannot be made: {error}") from error
             undo.callback(sockets[line].close, linger=0)
+            undo.callback(connections[line].close)
         identity = Identity(
             worker=worker,
             incarnation=incarnation,
@@ -73,5 +80,11 @@ def launch(hub: Hub, options: InterpreterOptions, *, worker: str, incarnation: i
         spawned = spawn(python, options, identity)
         undo.pop_all()
     return Launched(
-        number=number, identity=identity, spawned=spawned, sockets=sockets, since=since, codec=options.codec
+        number=number,
+        identity=identity,
+        spawned=spawned,
+        sockets=sockets,
+        connections=connections,
+        since=since,
+        codec=options.codec,
     )

@@ -14,7 +14,7 @@ from typing import Final, final
 import attrs
 
 from bridge.errors import ProtocolError
-from bridge.wire.frames import VERSION, Fault, Header, Kind
+from bridge.wire.frames import CAPABILITIES, VERSION, Fault, Header, Kind
 
 __all__ = ["ALLOWED", "Conversation", "Hello", "Line", "State"]
 
@@ -51,6 +51,12 @@ ALLOWED: Final[Mapping[tuple[Line, State], frozenset[Kind]]] = MappingProxyType(
 )
 
 
+#: Of the fields of a hello that are no text.
+_TYPES: Final[Mapping[str, type]] = MappingProxyType(
+    {"incarnation": int, "pid": int, "protocol": int, "capabilities": list}
+)
+
+
 @final
 @attrs.frozen(kw_only=True)
 class Hello:
@@ -63,6 +69,7 @@ class Hello:
     protocol: int
     python: str
     pyzmq: str
+    capabilities: tuple[str, ...] = ()  #: those that we know
 
     @classmethod
     def parse(cls, data: bytes) -> Hello:
@@ -74,14 +81,16 @@ class Hello:
         try:
             fields = json.loads(data)
             values = {field.name: fields[field.name] for field in attrs.fields(cls)}
+            told = values["capabilities"]
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise ProtocolError(Fault.GARBAGE, f"a hello that cannot be read ({error!r})") from None
         for name, value in values.items():
-            expected = int if name in {"incarnation", "pid", "protocol"} else str
+            expected = _TYPES.get(name, str)
             if type(value) is not expected:
                 raise ProtocolError(
                     Fault.GARBAGE, f"a hello with {name}={value!r}, expected {expected.__name__}"
                 )
+        values["capabilities"] = tuple(name for name in CAPABILITIES if name in told)
         return cls(**values)
 
 
@@ -139,19 +148,23 @@ class Conversation:
                 f"{header.kind.name} on the {self.line.value} channel ({self.state.value}), expected {names}",
             )
 
-    def answers(self, header: Header, call_id: int) -> bool:
-        """Return whether an accepted message belongs to the call *call_id*; a stale one, of an earlier call, does not.
+    def check_answer(self, header: Header, call_id: int) -> None:
+        """Accept a message that belongs to the call *call_id*, the last one sent.
 
         Raises:
-            ProtocolError: If it is not acceptable, or names a call that was never sent.
+            ProtocolError: If it is not acceptable, or names a call that is over, or one that was never sent.
         """
         self.check(header)
+        if header.call_id < call_id:
+            raise ProtocolError(
+                Fault.DUPLICATE,
+                f"{header.kind.name} for call {header.call_id}, which was answered; the running one is {call_id}",
+            )
         if header.call_id > call_id:
             raise ProtocolError(
                 Fault.WRONG_ID,
                 f"{header.kind.name} for call {header.call_id}, but the last one sent is {call_id}",
             )
-        return header.call_id == call_id
 
     def closed(self) -> Conversation:
         """Return the conversation after its end: nothing may come any more."""

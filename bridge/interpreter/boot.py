@@ -43,6 +43,9 @@ def boot(spec_fd: int) -> None:
     sys.path[:] = fields["path"] if fields["replace_path"] else [*fields["path"], *sys.path]
     sys.argv[:] = [""]
 
+    from bridge.interpreter.light_zmq import import_zmq
+
+    import_zmq()
     from bridge.interpreter.loop import run
     from bridge.wire.boot_spec import BootSpec
 

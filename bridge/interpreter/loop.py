@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import zmq
 
-from bridge.interpreter import calls, interruption, reporting
+from bridge.interpreter import calls, hearing, interruption, reporting
+from bridge.interpreter.hearing import Hearing
 from bridge.interpreter.interruption import Achieved
 from bridge.interpreter.side import Side
 from bridge.wire import exchange
 from bridge.wire.board import Board
 from bridge.wire.boot_spec import BootSpec
-from bridge.wire.frames import VERSION, Kind
+from bridge.wire.frames import CAPABILITIES, LARGEST_DATA, QUEUE, VERSION, Kind, WireError
 
 if TYPE_CHECKING:
     from bridge.interpreter.failures import Answer
@@ -46,6 +47,8 @@ def run(spec: BootSpec) -> None:
     data = context.socket(zmq.DEALER)
     data.linger = _LINGER
     data.reconnect_ivl = -1
+    data.maxmsgsize = LARGEST_DATA
+    data.rcvhwm = QUEUE
     data.connect(spec.data)
     exchange.send(data, Kind.HELLO, spec.incarnation, 0, [hello], block=True)
 
@@ -58,12 +61,15 @@ def run(spec: BootSpec) -> None:
     poller = zmq.Poller()
     poller.register(data, zmq.POLLIN)
     poller.register(stop_fd, zmq.POLLIN)
+    heard = Hearing(spec.incarnation, {Kind.CALL})
     try:
         while True:
             ready = poller.poll()
             if ready[0][0] is not data or len(ready) > 1:
                 break
-            _serve(spec, board, data, side)
+            _serve(spec, board, data, heard, side)
+    except WireError as error:
+        hearing.end(error)
     except MemoryError:
         board.set_out_of_memory()
         # Nothing that needs memory can be relied on any more, a clean end included.
@@ -73,9 +79,9 @@ def run(spec: BootSpec) -> None:
     context.term()
 
 
-def _serve(spec: BootSpec, board: Board, data: Any, side: Side) -> None:
+def _serve(spec: BootSpec, board: Board, data: Any, heard: Hearing, side: Side) -> None:
     """Run one call; what it returns or raises is answered, what it holds is gone at the end."""
-    header, body = exchange.receive(data)
+    header, body = heard.take(data)
     call_id = header.call_id
 
     answer: Answer = (Kind.CANCELLED, [b""])
@@ -126,5 +132,6 @@ def _hello(spec: BootSpec) -> bytes:
             "protocol": VERSION,
             "python": sys.version.split()[0],
             "pyzmq": zmq.__version__,
+            "capabilities": CAPABILITIES,
         }
     ).encode()

@@ -15,10 +15,12 @@ from typing import Any, Final, final
 
 import zmq
 
+from bridge.interpreter import hearing
+from bridge.interpreter.hearing import Hearing
 from bridge.interpreter.interruption import Achieved
 from bridge.wire import exchange
 from bridge.wire.boot_spec import BootSpec
-from bridge.wire.frames import Kind
+from bridge.wire.frames import LARGEST_CONTROL, QUEUE, Kind, WireError
 
 __all__ = ["Side"]
 
@@ -51,6 +53,7 @@ class Side:
         self._stop_fd = stop_fd
         self._hello = hello
         self._achieved = achieved
+        self._heard = Hearing(spec.incarnation, {Kind.PING, Kind.STOP, Kind.CANCEL, Kind.REFUSED})
         self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC)
         #: Cancelled calls that have ended; None: the end of all. Written by the main thread.
         self._told: deque[int | None] = deque()
@@ -78,6 +81,8 @@ class Side:
         socket = self._context.socket(zmq.DEALER)
         socket.linger = 0
         socket.reconnect_ivl = -1
+        socket.maxmsgsize = LARGEST_CONTROL
+        socket.rcvhwm = QUEUE
         socket.connect(spec.control)
         exchange.send(socket, Kind.HELLO, spec.incarnation, 0, [self._hello], block=True)
         poller = zmq.Poller()
@@ -102,7 +107,10 @@ class Side:
                     os.killpg(0, signal.SIGKILL)
 
     def _answer(self, socket: Any) -> None:
-        header, body = exchange.receive(socket)
+        try:
+            header, body = self._heard.take(socket)
+        except WireError as error:
+            hearing.end(error)
         if header.kind is Kind.PING:
             exchange.send(socket, Kind.PONG, self._spec.incarnation, header.call_id, block=True)
         elif header.kind is Kind.CANCEL:

@@ -78,12 +78,16 @@ def receive(socket: MessageSocket) -> Message:
         raise
     body = [memoryview(first)[HEADER_SIZE:]]
     size = len(first) - HEADER_SIZE
+    frames = 0
     while more:
         # Kept where ZeroMQ put it.
         part = socket.recv(_NOBLOCK, False).buffer
         size += part.nbytes
-        body.append(part)
+        frames += 1
+        # More than was announced is read and not kept.
+        if frames <= header.frames:
+            body.append(part)
         more = socket.getsockopt(_RCVMORE)
-    if header.frames or header.size != size or len(body) > 1:
-        check_body(header, len(body) - 1, size)
+    if frames or header.frames or header.size != size:
+        check_body(header, frames, size)
     return header, body

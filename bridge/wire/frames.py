@@ -12,9 +12,13 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 __all__ = [
+    "CAPABILITIES",
     "HEADER_SIZE",
+    "LARGEST_CONTROL",
+    "LARGEST_DATA",
     "LIMITS",
     "MAX_FRAMES",
+    "QUEUE",
     "VERSION",
     "Fault",
     "Header",
@@ -27,6 +31,9 @@ __all__ = [
 
 VERSION = 1  #: Raised with every change of a header or a payload that an older end would misread.
 MAX_FRAMES = 65_535  #: Out-of-band buffers of one message.
+
+#: What this end can do beyond calls, pings and an orderly end; a hello tells it, unknown words in one mean nothing.
+CAPABILITIES = ("progress",)
 
 _MAGIC = b"TWdn"
 _HEADER = struct.Struct("!4sHHIQQQ")
@@ -62,10 +69,12 @@ class Fault(enum.Enum):
     WRONG_ID = "wrong id"  #: of another incarnation, or an answer to a call that was never sent
     WRONG_NONCE = "wrong nonce"  #: a hello from somebody whom we did not start
     UNEXPECTED = "unexpected"  #: well formed, but not now or not on this channel
+    DUPLICATE = "duplicate"  #: about a call that is over: said before, or out of order
+    CONNECTION = "connection"  #: it was lost while its process lived, or there was a second one
 
 
 _SMALL = 64 * 1024
-_LARGE = 1 << 40
+_LARGE = 1 << 34
 
 #: The most payload bytes a message of each kind may have.
 LIMITS: Mapping[Kind, int] = MappingProxyType(
@@ -74,6 +83,13 @@ LIMITS: Mapping[Kind, int] = MappingProxyType(
         for kind in Kind
     }
 )
+
+#: The most bytes of one frame on each channel: ZeroMQ takes no more, and ends the connection.
+LARGEST_DATA = _LARGE + HEADER_SIZE
+LARGEST_CONTROL = _SMALL + HEADER_SIZE
+
+#: Messages that may wait at each end of a channel; with that many the other end has to wait.
+QUEUE = 256
 
 _KINDS: Mapping[int, Kind] = MappingProxyType({int(kind): kind for kind in Kind})
 

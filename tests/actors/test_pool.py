@@ -252,6 +252,7 @@ def test_close_answers_who_waits_for_a_worker(no_leaks: None) -> None:
             stuck.result(timeout=30)
 
 
+@pytest.mark.promise("ready-means-handshake")
 def test_pool_that_cannot_start_gives_up_with_certificates(no_leaks: None, tmp_path: Path) -> None:
     """Interpreters that die at their start: callers are told why, and the pool ends instead of looping for ever."""
     (tmp_path / "sitecustomize.py").write_text("import os; os._exit(7)")

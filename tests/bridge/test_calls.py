@@ -65,6 +65,7 @@ def test_a_result_that_cannot_be_rebuilt_here_is_told(life: Life) -> None:
     assert life.interpreter.channel.clean
 
 
+@pytest.mark.promise("binary-payloads")
 @pytest.mark.parametrize("size", [OUT_OF_BAND - 1, OUT_OF_BAND, 5_000_000])
 def test_a_big_buffer_travels_out_of_band(size: int) -> None:
     """From a size on, a buffer is a frame of its own that is not copied into the pickle."""
@@ -74,6 +75,7 @@ def test_a_big_buffer_travels_out_of_band(size: int) -> None:
     assert sum(map(len, request.frames)) < size + 500
 
 
+@pytest.mark.promise("binary-payloads")
 @pytest.mark.parametrize("size", [100, OUT_OF_BAND, 5_000_000])
 def test_buffers_are_the_receivers_own(life: Life, size: int) -> None:
     """Arguments can be written to in the worker, and results here; the sender's are untouched."""
@@ -141,6 +143,7 @@ def test_one_call_at_a_time(life: Life) -> None:
     assert "another call holds it" in str(refused[0])
 
 
+@pytest.mark.promise("ready-means-handshake")
 def test_a_channel_opens_with_the_handshake(house: House) -> None:
     """Before it there is nobody to talk to."""
     life = house.launch()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from bridge.payload import encode_call
 from bridge.protocol import Conversation, Line, State
 from bridge.wire import codec, exchange
 from bridge.wire.board import Board
-from bridge.wire.frames import Kind
+from bridge.wire.frames import Fault, Kind
 from supervision.clock import MonotonicClock, VirtualClock
 from supervision.events import Event
 
@@ -64,10 +64,14 @@ class Stage:
         self.host.linger = self.child.linger = 0
         self.host.bind(f"ipc://{path}")
         self.child.connect(f"ipc://{path}")
+        # What is sent before the two have met is lost.
+        self.child.send(b"")
+        self.host.recv()
         self.board_fd, self.pidfd = Board.create_fd(), os.eventfd(0)
         self.board = Board(self.board_fd)
         self.owner = Scripted()
         self.clock = MonotonicClock()
+        self.scripts: list[threading.Thread] = []
         self.channel = self.make(self.clock)
 
     def make(self, clock: MonotonicClock | VirtualClock, state: State = State.OPEN) -> DataChannel:
@@ -79,6 +83,18 @@ class Stage:
     def answer(self, call_id: int, value: object, *, kind: Kind = Kind.RESULT, incarnation: int = 3) -> None:
         """Say what the child would; the channel may be read at the same time, so only by one thread at once."""
         exchange.send(self.child, kind, incarnation, call_id, codec.dumps(value), block=True)
+
+    def on_call(self, *acts: Callable[[], object]) -> None:
+        """Have each of *acts* done when the next call has come, one call after the other."""
+
+        def act() -> None:
+            for each in acts:
+                assert self.child.poll(5000)
+                exchange.receive(self.child)
+                each()
+
+        self.scripts.append(threading.Thread(target=act))
+        self.scripts[-1].start()
 
     def die(self) -> None:
         """Have the process dead."""
@@ -95,6 +111,8 @@ def stage(tmp_path: Path, no_leaks: None) -> Iterator[Stage]:
     context: Any = zmq.Context()
     stage = Stage(context, tmp_path / "s")
     yield stage
+    for script in stage.scripts:
+        script.join()
     stage.clock.close()
     assert stage.channel.close(1)
     stage.child.close()
@@ -116,11 +134,18 @@ def test_an_answer_outlives_its_worker(stage: Stage) -> None:
 
 def test_an_answer_that_is_there_counts(stage: Stage) -> None:
     """Dead and answered in the same moment: the answer wins."""
-    stage.answer(1, "in time")
-    assert stage.host.poll(5000)
-    stage.die()
 
-    assert stage.call() == "in time"
+    def die(_: object) -> None:
+        assert stage.host.poll(5000)
+        stage.die()
+
+    def act() -> None:
+        exchange.send(stage.child, Kind.PROGRESS, 3, 1, [b'[1, null, ""]'], block=True)
+        stage.answer(1, "in time")
+
+    stage.on_call(act)
+
+    assert stage.channel.call(encode_call(len, ((),), {}), timeout=10, on_progress=die) == "in time"
 
 
 @pytest.mark.parametrize(("on_board", "started"), [(0, False), (1, True)])
@@ -175,33 +200,71 @@ def test_a_call_that_is_interrupted_as_soon_as_it_has_the_channel(stage: Stage) 
         channel.call(request, timeout=10.0)
 
 
-def test_a_stale_answer_is_dropped(stage: Stage) -> None:
-    """An answer to an earlier call changes nothing; the current one's is taken."""
-    stage.answer(1, "first")
+@pytest.mark.promise("late-reply-isolated")
+@pytest.mark.promise("malformed-frames")
+def test_a_second_answer_reaches_nobody(stage: Stage) -> None:
+    """It is there before the next call is sent, which is told that nothing of it was begun; the worker is killed."""
+
+    def answer_twice() -> None:
+        stage.answer(1, "first")
+        stage.answer(1, "first, again")
+
+    stage.on_call(answer_twice)
     assert stage.call() == "first"
-    stage.answer(1, "first, again")
-    stage.answer(2, "second")
+    assert stage.host.poll(5000)
 
-    assert stage.call() == "second"
+    with pytest.raises(WorkerDied) as caught:
+        stage.call()
+    assert not caught.value.started
+    assert stage.owner.kills == [Verdict.PROTOCOL]
+    assert not stage.child.poll(0)
 
 
+@pytest.mark.promise("late-reply-isolated")
+@pytest.mark.promise("malformed-frames")
+def test_a_late_answer_is_not_the_next_calls(stage: Stage) -> None:
+    """An answer to a call that is over, which comes while another one runs, is a fault and not that one's answer."""
+    stage.on_call(lambda: stage.answer(1, "first"), lambda: stage.answer(1, "first, again"))
+    assert stage.call() == "first"
+
+    with pytest.raises(ProtocolError) as caught:
+        stage.call()
+    assert caught.value.fault is Fault.DUPLICATE
+    assert stage.owner.kills == [Verdict.PROTOCOL]
+
+
+@pytest.mark.promise("malformed-frames")
+def test_garbage_before_a_call_is_not_that_calls_fault(stage: Stage) -> None:
+    """Bytes that are no message, said by an idle worker: killed, and the next call has not been sent."""
+    stage.child.send(b"rubbish")
+    assert stage.host.poll(5000)
+
+    with pytest.raises(WorkerDied) as caught:
+        stage.call()
+    assert not caught.value.started
+    assert stage.owner.kills == [Verdict.PROTOCOL]
+    assert not stage.child.poll(0)
+
+
+@pytest.mark.promise("malformed-frames")
 @pytest.mark.parametrize(
     ("kind", "incarnation", "call_id"), [(Kind.RESULT, 2, 1), (Kind.RESULT, 3, 2), (Kind.HELLO, 3, 1)]
 )
 def test_what_may_not_come_kills(stage: Stage, kind: Kind, incarnation: int, call_id: int) -> None:
     """Another incarnation, a call that was never sent, another kind."""
-    stage.answer(call_id, "x", kind=kind, incarnation=incarnation)
+    stage.on_call(lambda: stage.answer(call_id, "x", kind=kind, incarnation=incarnation))
 
     with pytest.raises(ProtocolError):
         stage.call()
     assert stage.owner.kills == [Verdict.PROTOCOL]
 
 
+@pytest.mark.promise("malformed-frames")
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"n": 1}', b"[1, 2]", b"\xff", b"[" * 60_000])
 @pytest.mark.parametrize("kind", [Kind.PROGRESS, Kind.ERROR, Kind.LOG])
 def test_a_body_that_cannot_be_read(stage: Stage, kind: Kind, body: bytes) -> None:
     """Progress and errors are JSON of a known form; anything else is a fault of the protocol."""
-    exchange.send(stage.child, kind, 3, 1, [body], block=True)
+    stage.on_call(lambda: exchange.send(stage.child, kind, 3, 1, [body], block=True))
 
     with pytest.raises(ProtocolError):
         stage.channel.call(encode_call(len, ((),), {}), timeout=10, on_progress=lambda _: None)
@@ -232,9 +295,11 @@ def test_close_waits_for_the_lease(stage: Stage) -> None:
         inside.set()
         refused.append(stage.channel.close(0.05))
 
-    exchange.send(stage.child, Kind.PROGRESS, 3, 1, [b'[1, null, ""]'], block=True)
-    stage.answer(1, "done")
+    def act() -> None:
+        exchange.send(stage.child, Kind.PROGRESS, 3, 1, [b'[1, null, ""]'], block=True)
+        stage.answer(1, "done")
 
+    stage.on_call(act)
     assert stage.channel.call(encode_call(len, ((),), {}), timeout=10, on_progress=note) == "done"
     assert inside.is_set()
     assert refused == [False]

@@ -102,6 +102,7 @@ def test_a_memory_error_without_a_limit_is_an_error_like_others(life: Life) -> N
     assert life.call(there.add, 1, 1) == 2
 
 
+@pytest.mark.promise("group-kill")
 def test_deadline(life: Life, tmp_path: Path) -> None:
     """A call that overruns is killed although it holds the GIL, and its whole family with it, gone astray or not."""
     told = tmp_path / "pids"
@@ -243,6 +244,7 @@ def test_a_stop_in_the_moment_of_the_handshake_is_a_stop(house: House, tmp_path:
     assert (end.certificate.verdict, end.certificate.phase) == (Verdict.STOPPED, Phase.STARTING)
 
 
+@pytest.mark.promise("failed-start-explained")
 def test_a_python_that_ends_at_once(house: House, tmp_path: Path) -> None:
     """An interpreter that exits before its handshake failed to start; its last line says why."""
     (tmp_path / "sitecustomize.py").write_text("import os; print('no licence', flush=True); os._exit(7)")
@@ -258,6 +260,8 @@ def test_a_python_that_ends_at_once(house: House, tmp_path: Path) -> None:
     assert "failed to start" in certificate.headline()
 
 
+@pytest.mark.promise("output-captured")
+@pytest.mark.promise("failed-start-explained")
 def test_an_exception_at_boot(house: House, tmp_path: Path) -> None:
     """What the boot raises is a failed start, and the last line of output is its exception."""
     (tmp_path / "zmq.py").write_text("raise ImportError('half a library')")
@@ -268,6 +272,7 @@ def test_an_exception_at_boot(house: House, tmp_path: Path) -> None:
     assert certificate.last_output[-1] == "ImportError: half a library"
 
 
+@pytest.mark.promise("failed-start-explained")
 def test_a_handshake_that_does_not_come(house: House, tmp_path: Path) -> None:
     """After start_timeout the process is killed; the verdict says that it was the start."""
     (tmp_path / "sitecustomize.py").write_text("import signal\nwhile True: signal.pause()")
@@ -300,6 +305,7 @@ def test_a_stolen_status_is_unknown(house: House) -> None:
     assert "somebody else reaped it" in certificate.headline()
 
 
+@pytest.mark.promise("group-kill")
 def test_a_dead_leaders_family_is_found(life: Life, tmp_path: Path) -> None:
     """When the worker is killed alone, from outside, its children in the group and outside of it are buried with it."""
     told = tmp_path / "pids"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from types import SimpleNamespace
 
@@ -53,6 +54,7 @@ def test_a_header_comes_back(kind: Kind, incarnation: int, call_id: int, body: l
     check_body(header, more, sum(map(len, body)))
 
 
+@pytest.mark.promise("malformed-frames")
 @given(data=st.binary(max_size=2 * HEADER_SIZE))
 @example(data=b"")
 @example(data=b"TWdn" + bytes(HEADER_SIZE - 4))
@@ -66,6 +68,7 @@ def test_any_bytes_are_a_header_or_a_classified_fault(data: bytes) -> None:
     assert fault is None or fault in Fault
 
 
+@pytest.mark.promise("malformed-frames")
 def test_faults_of_a_header() -> None:
     """Rubbish, a piece of a header, another version, another kind."""
     good = pack(Kind.PING, 1, 2)
@@ -135,6 +138,7 @@ def test_a_message_that_is_refused_is_read_to_its_end(frames: list[bytes]) -> No
     assert not socket.frames
 
 
+@pytest.mark.promise("malformed-frames")
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
@@ -154,6 +158,30 @@ def test_a_message_must_be_whole(change: Callable[[list[bytes]], list[bytes]], f
     with pytest.raises(WireError) as caught:
         exchange.receive(socket)
     assert caught.value.fault is fault
+
+
+@pytest.mark.promise("malformed-frames")
+def test_more_than_was_announced_is_read_and_not_kept() -> None:
+    """However many frames follow: none of those beyond the announced ones stays in memory until the last has come."""
+    kept: list[weakref.ref[memoryview]] = []
+    most = 0
+
+    class Endless(Script):
+        def recv(self, flags: int = 0, copy: bool = True) -> object:
+            nonlocal most
+            most = max(most, sum(each() is not None for each in kept))
+            if copy:
+                return super().recv(flags, copy)
+            buffer = memoryview(self.frames.pop(0))
+            kept.append(weakref.ref(buffer))
+            return SimpleNamespace(buffer=buffer)
+
+    socket = Endless(pack(Kind.RESULT, 1, 2, [b"one", b"two"]), *[b"two"] * 100)
+
+    with pytest.raises(WireError) as caught:
+        exchange.receive(socket)
+    assert caught.value.fault is Fault.OVERSIZED
+    assert most <= 2
 
 
 @pytest.mark.parametrize("body", [[b""], [b"one"], [b"one", b"two"], [b"one", b"", b"three"]])

@@ -29,6 +29,7 @@ GOOD = {
     "protocol": VERSION,
     "python": "3.12.1",
     "pyzmq": "27",
+    "capabilities": [],
 }
 
 
@@ -65,6 +66,7 @@ def ends(tmp_path: Path, no_leaks: None) -> Iterator[Ends]:
     context.term()
 
 
+@pytest.mark.promise("ready-means-handshake")
 def test_both_channels_must_be_greeted(ends: Ends) -> None:
     """One hello is not enough; after both the versions are known."""
     ends.hello(Line.DATA)
@@ -76,6 +78,7 @@ def test_both_channels_must_be_greeted(ends: Ends) -> None:
     assert (ends.handshake.hello.python, ends.handshake.hello.pyzmq) == ("3.12.1", "27")
 
 
+@pytest.mark.promise("malformed-frames")
 @pytest.mark.parametrize(
     ("change", "fault"), [({"nonce": "x"}, Fault.WRONG_NONCE), ({"protocol": VERSION + 1}, Fault.VERSION)]
 )
@@ -92,6 +95,7 @@ def test_a_wrong_hello_is_refused_and_told(ends: Ends, change: dict[str, Any], f
     assert not ends.handshake.complete
 
 
+@pytest.mark.promise("malformed-frames")
 def test_a_second_hello_is_refused(ends: Ends) -> None:
     """A channel that is open is taken."""
     ends.hello(Line.DATA)
@@ -101,6 +105,7 @@ def test_a_second_hello_is_refused(ends: Ends) -> None:
     assert caught.value.fault is Fault.UNEXPECTED
 
 
+@pytest.mark.promise("malformed-frames")
 def test_garbage_is_classified(ends: Ends) -> None:
     """Bytes that are none of ours are a fault, not an exception from within."""
     ends.child.send_multipart([b"rubbish", b"more"])
@@ -125,12 +130,14 @@ def test_the_handshake_tells_versions(house: House) -> None:
     assert event.worker in event.describe()
 
 
+@pytest.mark.promise("channel-reused")
 def test_nobody_can_connect_later(life: Life, house: House) -> None:
     """Once both ends are connected their sockets have no name any more."""
     assert not [path for path in Path(house.hub.run.path).iterdir() if path.is_socket()]
     assert life.call(there.add, 1, 2) == 3
 
 
+@pytest.mark.promise("malformed-frames")
 def test_a_stranger_on_the_control_channel_ends_the_interpreter(house: House, tmp_path: Path) -> None:
     """A hello without the nonce is refused, and the start fails with that reason; nothing of it is unpickled."""
     (tmp_path / "sitecustomize.py").write_text("import signal\nwhile True: signal.pause()")
@@ -150,6 +157,7 @@ def test_a_stranger_on_the_control_channel_ends_the_interpreter(house: House, tm
     context.term()
 
 
+@pytest.mark.promise("malformed-frames")
 @pytest.mark.parametrize(
     ("function", "fault"), [(there.speak_garbage, Fault.GARBAGE), (there.speak_too_early, Fault.WRONG_ID)]
 )

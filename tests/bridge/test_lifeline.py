@@ -89,6 +89,7 @@ def service(
             os.close(pidfd)
 
 
+@pytest.mark.promise("no-orphans")
 def test_nothing_survives_a_sigkill_of_the_service(
     service: tuple[subprocess.Popen[str], list[int]], no_leaks: None
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import resource
 import signal
@@ -9,7 +10,10 @@ import sys
 from pathlib import Path
 
 import bridge_functions as there
+import zmq
 from bridge_house import House, Life
+
+from bridge.interpreter.light_zmq import FLAGS
 
 
 def test_a_child_imports_little(house: House) -> None:
@@ -36,6 +40,35 @@ def test_a_child_imports_little(house: House) -> None:
     assert not {"attrs", "pykka", "loguru", "logging", "multiprocessing", "asyncio", "concurrent.futures"} & {
         *loaded
     }
+
+
+def test_an_idle_child_has_no_inspect(house: House) -> None:
+    """It is a tenth of what a worker would hold of the memory, for constants; who imports it gets the real one."""
+    life = house.ready()
+
+    assert not {"inspect", "ast", "dis", "tokenize"} & {*life.call(eval, "[*__import__('sys').modules]")}
+    assert life.call(eval, "__import__('inspect').isfunction(print)") is False
+    assert life.call(eval, "__import__('inspect').currentframe() is not None")
+
+
+def test_the_constants_are_those_of_inspect() -> None:
+    """What zmq is given in its place, on this very Python."""
+    assert {name: getattr(inspect, name) for name in FLAGS} == FLAGS
+
+
+def test_a_zmq_that_needs_more_of_inspect_gets_it(tmp_path: Path, house: House) -> None:
+    """One that cannot do with constants is imported in the ordinary way, and works."""
+    real = Path(zmq.__file__).parent
+    (tmp_path / "zmq").mkdir()
+    (tmp_path / "zmq" / "__init__.py").write_text(
+        "import inspect; inspect.signature\n"
+        f"__path__ = [{str(real)!r}]; __file__ = {zmq.__file__!r}\n"
+        f"exec(compile(open(__file__).read(), __file__, 'exec'))"
+    )
+
+    life = house.ready(path=[str(tmp_path)])
+
+    assert "inspect" in life.call(eval, "[*__import__('sys').modules]")
 
 
 def test_what_the_caller_can_import_the_child_can(life: Life) -> None:

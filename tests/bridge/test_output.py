@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bridge_functions as there
+import pytest
 from bridge_house import House, Life
 
 from bridge.output import OutputTail
@@ -13,6 +14,7 @@ def test_a_flood_does_not_block(life: Life) -> None:
     assert life.call(there.flood, 1_000_000, timeout=20) == 1_000_000
 
 
+@pytest.mark.promise("output-captured")
 def test_a_print_does_not_disturb_the_transport(life: Life) -> None:
     """Lines are told as events with their stream; calls go on."""
     life.call(print, "hello", "there")

@@ -90,6 +90,7 @@ def test_a_status_is_seen_without_reaping(family: Family) -> None:
     assert start_time(family.group.pid) is not None
 
 
+@pytest.mark.promise("group-kill")
 def test_the_whole_group_is_signalled(family: Family) -> None:
     """The child gets it as the leader does."""
     family.group.signal(signal.SIGKILL)
@@ -120,6 +121,7 @@ def test_a_group_whose_leader_was_stolen_is_not_signalled_by_number(family: Fami
     assert alive_after([family.child_pidfd], 0.1) == 0
 
 
+@pytest.mark.promise("process-registry-pid-safe")
 def test_a_number_that_was_given_away_is_not_signalled(family: Family, stranger: Stranger) -> None:
     """Once the leader is reaped, its number may be a stranger's: neither a signal nor a second burial goes there."""
     assert family.group.bury(MonotonicClock(), 5)

@@ -70,6 +70,7 @@ def test_a_second_hello_is_refused() -> None:
     assert caught.value.fault is Fault.UNEXPECTED
 
 
+@pytest.mark.promise("malformed-frames")
 @pytest.mark.parametrize(("line", "state", "kind"), [*itertools.product(Line, State, Kind)])
 def test_the_table_is_total(line: Line, state: State, kind: Kind) -> None:
     """For each channel, state and kind: accepted if the table says so, else classified as unexpected."""
@@ -96,15 +97,16 @@ def test_another_incarnations_message_is_refused() -> None:
     assert caught.value.fault is Fault.WRONG_ID
 
 
+@pytest.mark.promise("malformed-frames")
 def test_answers_belong_to_calls() -> None:
-    """The current call's is taken, an earlier one's dropped as stale, one to a call that was never sent is a fault."""
+    """The current call's is taken; one to a call that is over, or was never sent, is a fault."""
     channel = opened(Line.DATA)
 
-    assert channel.answers(header(Kind.RESULT, call_id=5), 5)
-    assert not channel.answers(header(Kind.RESULT, call_id=4), 5)
-    with pytest.raises(ProtocolError) as caught:
-        channel.answers(header(Kind.RESULT, call_id=6), 5)
-    assert caught.value.fault is Fault.WRONG_ID
+    channel.check_answer(header(Kind.RESULT, call_id=5), 5)
+    for call_id, fault in ((4, Fault.DUPLICATE), (6, Fault.WRONG_ID)):
+        with pytest.raises(ProtocolError) as caught:
+            channel.check_answer(header(Kind.RESULT, call_id=call_id), 5)
+        assert caught.value.fault is fault
 
 
 def test_a_hello_is_json_of_the_right_types() -> None:
@@ -112,8 +114,18 @@ def test_a_hello_is_json_of_the_right_types() -> None:
     good = attrs.asdict(HELLO)
     assert Hello.parse(json.dumps(good).encode()) == HELLO
     assert Hello.parse(json.dumps({**good, "new": 1}).encode()) == HELLO
+    told = Hello.parse(json.dumps({**good, "capabilities": ["flight", 1, [], "progress"]}).encode())
+    assert told.capabilities == ("progress",)
 
-    bad = [b"", b"\xff", b"[]", b"[" * 100_000, b"{}", json.dumps({**good, "pid": True}).encode()]
+    bad = [
+        json.dumps({**good, "capabilities": "progress"}).encode(),
+        b"",
+        b"\xff",
+        b"[]",
+        b"[" * 100_000,
+        b"{}",
+        json.dumps({**good, "pid": True}).encode(),
+    ]
     for data in [*bad, json.dumps({**good, "nonce": 5}).encode()]:
         with pytest.raises(ProtocolError) as caught:
             Hello.parse(data)

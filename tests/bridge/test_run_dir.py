@@ -119,7 +119,7 @@ def test_the_longest_path_that_fits_is_taken(no_leaks: None, clock: MonotonicClo
         run = RunDirectory.create(clock, [short])
         hub = Hub("hub", clock=clock)
         hub.start()
-        hub.bind(run.socket(12345678, "d")).close()
+        hub.bind(run.socket(12345678, "d"), lambda _: None)[0].close()
         assert hub.close(5)
         run.remove()
 
@@ -143,6 +143,7 @@ def test_no_place_at_all(no_leaks: None, tmp_path: Path, clock: MonotonicClock) 
         assert part in str(caught.value)
 
 
+@pytest.mark.promise("no-orphans")
 def test_what_a_dead_service_left_is_swept(no_leaks: None, tmp_path: Path, clock: MonotonicClock) -> None:
     """The next start kills the process that had left its worker's group, and removes the directory."""
     service = subprocess.run(
@@ -166,6 +167,7 @@ def test_what_a_dead_service_left_is_swept(no_leaks: None, tmp_path: Path, clock
     os.close(pidfd)
 
 
+@pytest.mark.promise("no-orphans")
 def test_a_live_service_is_not_swept(house: House, tmp_path: Path, clock: MonotonicClock) -> None:
     """The twin: while its lock is held, a start beside it touches nothing of it."""
     import bridge_functions as there
@@ -178,6 +180,7 @@ def test_a_live_service_is_not_swept(house: House, tmp_path: Path, clock: Monoto
     assert Path(house.hub.run.path).is_dir()
 
 
+@pytest.mark.promise("process-registry-pid-safe")
 def test_a_sweep_leaves_strangers_alone(no_leaks: None, tmp_path: Path, clock: MonotonicClock) -> None:
     """A process of another run, and a damaged directory, are not touched."""
     damaged = tmp_path / "treewarden-damaged"

@@ -50,9 +50,8 @@ def hello(life: Life) -> bytes:
     """Return the hello that the process of *life* would say."""
     identity = life.interpreter._identity
     said = {"worker": identity.worker, "incarnation": identity.incarnation, "nonce": identity.nonce}
-    return json.dumps(
-        {**said, "pid": life.interpreter.pid, "protocol": VERSION, "python": "3", "pyzmq": "27"}
-    ).encode()
+    versions = {"protocol": VERSION, "python": "3", "pyzmq": "27", "capabilities": []}
+    return json.dumps({**said, "pid": life.interpreter.pid, **versions}).encode()
 
 
 @pytest.mark.promise("failed-start-explained")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -102,7 +103,9 @@ def test_a_zombie_has_no_memory_left_but_a_peak(
     assert found is not None
     assert (found.state, found.peak) == ("Z", None)
     assert peak is not None
-    assert 300 * MB < peak < 400 * MB
+    # Until its exec it shared this process's memory, and the kernel's figure covers that, too.
+    ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    assert 300 * MB < peak < max(400 * MB, ours + 100 * MB)
     assert popen.wait() == 3
     assert peak_of_the_dead(pidfd) is None
     assert vitals(popen.pid) is None

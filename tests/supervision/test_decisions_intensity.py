@@ -18,6 +18,7 @@ def gives_up(commands: list[Command]) -> bool:
     return any(isinstance(command, ExitSelf) for command in commands)
 
 
+@pytest.mark.promise("intensity-escalates")
 @pytest.mark.parametrize("intensity", [0, 1, 3])
 def test_intensity_escalates_at_one_more_than_allowed(intensity: int) -> None:
     """N crashes in the window are restarts; the one after them ends the supervisor."""
@@ -28,6 +29,7 @@ def test_intensity_escalates_at_one_more_than_allowed(intensity: int) -> None:
     assert ended == [False] * intensity + [True]
 
 
+@pytest.mark.promise("intensity-escalates")
 @pytest.mark.parametrize(("gap", "survives"), [(4.9, False), (5.0, False), (5.1, True)])
 def test_intensity_escalates_only_within_the_period(gap: float, survives: bool) -> None:
     """The window slides: once the first crash is older than the period, the next is allowed."""

@@ -32,6 +32,7 @@ TRANSIENT = {"restart": Restart.TRANSIENT}
 # Which end is followed by a restart
 
 
+@pytest.mark.promise("restart-strategies")
 @pytest.mark.parametrize("reason", [NORMAL, SHUTDOWN, shutdown("x"), KILLED, CRASH], ids=str)
 @pytest.mark.parametrize("restart", Restart)
 def test_restart_strategies_who_is_restarted_after_what(restart: Restart, reason: ExitReason) -> None:
@@ -69,6 +70,7 @@ STRATEGIES = {
 }
 
 
+@pytest.mark.promise("restart-strategies")
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("failed", ["a", "b", "d"])
 def test_restart_strategies_exactly_the_strategys_set_restarts_in_order(
@@ -87,6 +89,7 @@ def test_restart_strategies_exactly_the_strategys_set_restarts_in_order(
     assert bench.ids() == list("abcd")
 
 
+@pytest.mark.promise("restart-strategies")
 @pytest.mark.parametrize("make", [one_for_all, rest_for_one])
 @pytest.mark.parametrize(("child", "reason"), [(TRANSIENT, NORMAL), (TEMPORARY, NORMAL), (TEMPORARY, CRASH)])
 def test_restart_strategies_an_end_without_a_restart_takes_nobody_along(

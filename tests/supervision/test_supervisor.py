@@ -37,6 +37,7 @@ from supervision.supervisor import (
 # Who is restarted
 
 
+@pytest.mark.promise("restart-strategies")
 def test_one_for_one_restarts_the_child_alone(tree: Tree) -> None:
     """Its siblings keep their incarnation; the child has its place, and a new one."""
     sup = supervisor(tree, MANY, spec("a"), spec("b"), spec("c"))
@@ -52,6 +53,7 @@ def test_one_for_one_restarts_the_child_alone(tree: Tree) -> None:
     assert after["b"].is_alive()
 
 
+@pytest.mark.promise("restart-strategies")
 def test_one_for_all_restarts_everybody_in_order(tree: Tree) -> None:
     """The others are stopped, last first; then all are started, in start order."""
     journal = Journal()
@@ -72,6 +74,7 @@ def test_one_for_all_restarts_everybody_in_order(tree: Tree) -> None:
     ]
 
 
+@pytest.mark.promise("restart-strategies")
 def test_rest_for_one_restarts_the_later_siblings_in_order(tree: Tree) -> None:
     """Those after it are stopped, last first; then it and they are started, in start order."""
     journal = Journal()
@@ -93,6 +96,7 @@ def test_rest_for_one_restarts_the_later_siblings_in_order(tree: Tree) -> None:
     ]
 
 
+@pytest.mark.promise("restart-strategies")
 @pytest.mark.parametrize("strategy", [Strategy.ONE_FOR_ONE, Strategy.ONE_FOR_ALL, Strategy.REST_FOR_ONE])
 @pytest.mark.parametrize("end", ["quiet", "crash", "killed"])
 @pytest.mark.parametrize("restart", Restart)
@@ -163,6 +167,7 @@ def test_a_stray_exit_signal_is_dropped(tree: Tree) -> None:
 # How often
 
 
+@pytest.mark.promise("intensity-escalates")
 @pytest.mark.parametrize(("gap", "survives"), [(0.0, False), (4.9, False), (5.0, False), (5.1, True)])
 def test_intensity_escalates_at_one_more_within_the_period(
     tree: Tree, clock: VirtualClock, events: Journal, gap: float, survives: bool
@@ -185,6 +190,7 @@ def test_intensity_escalates_at_one_more_within_the_period(
         assert events.of(SupervisorGaveUp) == [SupervisorGaveUp(supervisor=sup.name, child="a", reason=last)]
 
 
+@pytest.mark.promise("intensity-escalates")
 def test_intensity_escalates_to_the_supervisor_above(tree: Tree) -> None:
     """The inner one ends, and is restarted whole as a child of the outer; that counts there."""
     inner = sup_spec("inner", SupFlags(intensity=1), spec("a"), spec("b"), restart=Restart.PERMANENT)

@@ -7,6 +7,7 @@ import ctypes
 import itertools
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -278,6 +279,30 @@ def _raw_send(frames: list[bytes]) -> None:
     sockets = [found for found in gc.get_objects() if isinstance(found, zmq.Socket) and not found.closed]
     data = next(socket for socket in sockets if socket.getsockopt_string(zmq.LAST_ENDPOINT).endswith(".d"))
     data.send_multipart(frames)
+
+
+def own_connections() -> list[int]:
+    """Return the descriptors of this process's sockets: ZeroMQ's connections to the service."""
+    return [
+        int(path.name)
+        for path in Path("/proc/self/fd").iterdir()
+        if os.path.realpath(path).find("socket:") >= 0
+    ]
+
+
+def cut_connections() -> None:
+    """End the connections to the service, as a stray close() does, and live on."""
+    for fd in own_connections():
+        with socket.socket(fileno=os.dup(fd)) as found:
+            found.shutdown(socket.SHUT_RDWR)
+    wait_for_ever()
+
+
+def scribble_on_connections() -> None:
+    """Write into the middle of ZeroMQ's own stream, as a stray write() does, and live on."""
+    for fd in own_connections():
+        os.write(fd, b"\xff" * 64)
+    wait_for_ever()
 
 
 class Bomb:

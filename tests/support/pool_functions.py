@@ -7,6 +7,7 @@ import itertools
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -77,3 +78,10 @@ def ignore_signals() -> None:
     """Say that it runs, and be deaf to whatever can be ignored."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     wait_to_be_killed()
+
+
+def after(seconds: float, value: Any) -> Any:
+    """Return *value* after *seconds*; 0 does not sleep."""
+    if seconds > 0:
+        time.sleep(seconds)
+    return value
