@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-__all__ = ["MARK", "Process", "open_member", "processes", "start_time"]
+__all__ = ["MARK", "Process", "is_alive", "open_member", "processes", "start_time"]
 
 #: The environment variable that says to which run and which worker a process belongs: "RUN-ID.ENTRY".
 MARK: Final = "TREEWARDEN_RUN"
@@ -40,6 +40,12 @@ def start_time(pid: int) -> int | None:
     """Return when the process *pid* started, in clock ticks since boot; None if there is none."""
     stat = _stat(pid)
     return None if stat is None else int(stat[19])
+
+
+def is_alive(pid: int, started: int | None) -> bool:
+    """Return whether the process *pid* that began at *started* still runs; a zombie does not, nor a namesake."""
+    stat = _stat(pid)
+    return stat is not None and stat[0] not in "ZX" and int(stat[19]) == started
 
 
 def open_member(process: Process) -> int | None:

@@ -11,7 +11,9 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
-__all__ = ["BootSpec"]
+__all__ = ["FILE", "BootSpec"]
+
+FILE = "treewarden-boot"  #: the memfd's name, as the kernel shows it
 
 
 class BootSpec(NamedTuple):
@@ -37,7 +39,7 @@ class BootSpec(NamedTuple):
 
     def create_fd(self) -> int:
         """Return a new memfd that holds this value, to be read from its start."""
-        fd = os.memfd_create("treewarden-boot", os.MFD_CLOEXEC)
+        fd = os.memfd_create(FILE, os.MFD_CLOEXEC)
         data = json.dumps(self._asdict()).encode("utf-8", "surrogateescape")
         view = memoryview(data)
         while view:
