@@ -13,7 +13,7 @@ from typing import final
 from bridge.channel import Socket, send
 from bridge.errors import NoPong
 from bridge.hub import Hub
-from bridge.launchers.process import Identity
+from bridge.launchers.launcher import Identity
 from bridge.wire.frames import Kind
 
 __all__ = ["ControlChannel"]

@@ -11,9 +11,10 @@ from typing import ClassVar, final
 import attrs
 
 from bridge.certificate import Certificate, Verdict
+from bridge.launchers.notices import Notice, Pending
 from supervision.events import Event
 
-__all__ = ["InterpreterDied", "InterpreterReady", "LogRecord", "OutputLine"]
+__all__ = ["InterpreterDied", "InterpreterReady", "LogRecord", "OutputLine", "PlacementNoticed"]
 
 
 @final
@@ -108,3 +109,19 @@ class LogRecord(Event):
     def severity(self) -> str:
         ranks = ((40, "ERROR"), (30, "WARNING"), (20, "INFO"))
         return next((rank for number, rank in ranks if self.number >= number), "DEBUG")
+
+
+@final
+@attrs.frozen(kw_only=True)
+class PlacementNoticed(Event):
+    """Whoever places the interpreter says something of it."""
+
+    worker: str
+    incarnation: int
+    notice: Notice
+
+    def describe(self) -> str:
+        return f"{self.worker}#{self.incarnation} is {self.notice}"
+
+    def severity(self) -> str:
+        return "INFO" if isinstance(self.notice, Pending) else "WARNING"

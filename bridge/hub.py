@@ -19,6 +19,8 @@ import zmq
 
 from bridge.channel import Socket
 from bridge.errors import HubClosed
+from bridge.launchers.launcher import Launcher
+from bridge.launchers.process import ProcessLauncher
 from bridge.platform import require_supported
 from bridge.run_dir import RunDirectory
 from supervision.clock import Clock
@@ -57,11 +59,13 @@ class Hub:
     Args:
         name: Of the thread, and in errors.
         clock: Counts deadlines.
+        launcher: Brings its interpreters to life; None: as processes of this machine.
     """
 
-    def __init__(self, name: str, *, clock: Clock) -> None:
+    def __init__(self, name: str, *, clock: Clock, launcher: Launcher | None = None) -> None:
         self.name = name
         self.clock = clock
+        self.launcher: Final[Launcher] = ProcessLauncher() if launcher is None else launcher
         self.on_failure: Callable[[BaseException], None] | None = (
             None  #: told, on its last breath, if the thread dies
         )

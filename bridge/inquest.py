@@ -12,7 +12,7 @@ from typing import final
 import attrs
 
 from bridge.certificate import CallRecord, Cause, Certificate, ExitStatus, Phase, Verdict, verdict_of
-from bridge.process_group import ProcessGroup
+from bridge.launchers.launcher import Group
 from bridge.wire.board import Board
 from supervision.clock import Clock
 
@@ -34,9 +34,7 @@ class Scene:
 class Inquest:
     """One incarnation's death, from the first suspicion to the certificate."""
 
-    def __init__(
-        self, worker: str, incarnation: int, group: ProcessGroup, board: Board, clock: Clock
-    ) -> None:
+    def __init__(self, worker: str, incarnation: int, group: Group, board: Board, clock: Clock) -> None:
         self._worker = worker
         self._incarnation = incarnation
         self._group = group

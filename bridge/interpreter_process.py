@@ -22,7 +22,7 @@ from bridge.inquest import Inquest, Scene
 from bridge.launch import Launched, launch
 from bridge.options import InterpreterOptions
 from bridge.output import Output, OutputText
-from bridge.process_group import ProcessGroup, wait_readable
+from bridge.process_group import wait_readable
 from bridge.protocol import Line
 from supervision.clock import Timer
 from supervision.events import Event
@@ -56,8 +56,8 @@ class Interpreter:
             options: Which Python, and what it is given.
             worker: Its name, in everything that is said about it.
             incarnation: Unique among those of this name.
-            listener: Told of ``InterpreterReady``, ``InterpreterDied`` and each ``OutputLine``, on the hub's thread; must
-                not block. What it raises ends this interpreter. Also of each ``LogRecord``, in the calling thread of
+            listener: Told of ``InterpreterReady``, ``InterpreterDied``, each ``OutputLine`` and what its launcher says of it
+                (``PlacementNoticed``), on the hub's thread; must not block. What it raises ends this interpreter. Also of each ``LogRecord``, in the calling thread of
                 the call that made it, which what it raises then leaves.
 
         Raises:
@@ -65,7 +65,7 @@ class Interpreter:
             LaunchFailed: The process could not be started; nothing of it is left.
             HubClosed: The hub does not run.
         """
-        launched = launch(hub, options, worker=worker, incarnation=incarnation)
+        launched = launch(hub, options, worker=worker, incarnation=incarnation, listener=listener)
         self = cls(hub, launched, listener)
         try:
             hub.run.add_entry(launched.number, worker=worker, incarnation=incarnation, pid=self.pid)
@@ -90,7 +90,7 @@ class Interpreter:
         self._number = launched.number
         self._identity = identity
         self._listener = listener
-        self._group = ProcessGroup(spawned.popen, spawned.pidfd, identity.mark)
+        self._group = spawned.group
         self._lifeline = spawned.lifeline
         self._board = spawned.board
         self._control = ControlChannel(hub, launched.sockets[Line.CONTROL], identity)

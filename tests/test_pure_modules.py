@@ -24,6 +24,7 @@ PURE = frozenset(
         "bridge.certificate",
         "bridge.errors",
         "bridge.events",
+        "bridge.launchers.notices",
         "bridge.options",
         "bridge.protocol",
         "bridge.wire.frames",

@@ -32,6 +32,9 @@ class BootSpec(NamedTuple):
     memory: int | None  #: RLIMIT_AS in bytes
     main_name: str | None  #: the service's main module, if it was run with -m
     main_path: str | None  #: else its script, or the directory or zip that holds its __main__.py
+    limits: Sequence[
+        Sequence[str | int]
+    ] = ()  #: soft limits, each a name of `resource` without RLIMIT_, and a number
     secrets: Sequence[str] = ()  #: what no error, marker or log record of the child shows
     log_level: str | None = None  #: from which level on log records are sent; None: none are
     codec: str = "pickle"  #: how calls and answers are written; "json": nothing is unpickled

@@ -293,7 +293,7 @@ from bridge.wire.boot_spec import BootSpec
 house = House()
 house.ready()
 endpoint = f"ipc://{house.hub.run.path}/9.d"
-boot_fd = BootSpec("w", 1, "nonce", endpoint, endpoint, 0, 0, 0, [], True, None, None, None).create_fd()
+boot_fd = BootSpec(**{**dict.fromkeys(BootSpec._fields, 0), "data": endpoint}).create_fd()
 copy = ctypes.PyDLL(None).fork()
 if copy == 0:
     if sys.argv[1] == "unborn":
