@@ -17,8 +17,9 @@ from bridge.wire.redaction import Redactor
 
 __all__ = ["BURST", "RATE", "Forwarder", "install"]
 
-#: Records that may come at once, and how many a second are sent after that.
-BURST: Final = 1000
+#: Records that may come at once, and how many a second are sent after that. A burst is half of what ZeroMQ's queue holds
+#: (1000 messages, of which it counts some longer than they are in it), so that it always finds room.
+BURST: Final = 500
 RATE: Final = 1000.0
 #: Characters of a record's text, and of its traceback; and what is left of each if that fills a frame nevertheless.
 _LONGEST_TEXT: Final = 8_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import functools
 import pickle
+import sys
 import threading
 import traceback
 from collections.abc import Callable
@@ -22,6 +23,12 @@ from bridge.wire.marker import LONGEST_REPR, MOST_MARKERS, Unserialisable
 
 LOCK = threading.Lock()
 Pair = collections.namedtuple("Pair", "left right")
+
+
+@pytest.fixture(autouse=True)
+def main_with_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let these be tests of a program: in a session without a file, as pytest-xdist's are, functions go by value."""
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", __file__, raising=False)
 
 
 class Plain:
@@ -159,11 +166,11 @@ def test_nothing_is_searched_unless_pickling_failed(monkeypatch: pytest.MonkeyPa
 @pytest.mark.promise("graceful-serialisation")
 def test_a_marker_takes_the_place(life: Life) -> None:
     """Who asks for it gets the rest of the value through; the marker says what was there, where, and why it is not."""
-    value = {"fine": [1, 2], "config": Frozen(1, LOCK), "again": LOCK}
+    value = {"fine": [1, 2], "config": there.Config(1, LOCK), "again": LOCK}
 
     got = life.call_marked(there.described, value)
 
-    assert got[0] == "{'fine': [1, 2], 'config': Frozen, 'again': Unserialisable}"
+    assert got[0] == "{'fine': [1, 2], 'config': Config, 'again': Unserialisable}"
     marker = got[1]
     assert isinstance(marker, Unserialisable)
     assert (marker.path, marker.type_name) == ("args[0]['config'].db", "_thread.lock")

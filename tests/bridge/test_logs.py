@@ -99,7 +99,9 @@ def test_a_flood_is_dropped_and_counted(house: House) -> None:
     assert len(own) < count
     # The last is the library's own, unless the last of the call's just made it.
     assert len(own) + sum(r.dropped for r in told) == count
-    assert [r.text for r in own[:BURST]] == [f"record {n}" for n in range(BURST)]
+    # As many as a queue of ZeroMQ's holds, however slowly the service reads on a busy machine.
+    fit = min(BURST, 500)
+    assert [r.text for r in own[:fit]] == [f"record {n}" for n in range(fit)]
 
 
 class Scripted:

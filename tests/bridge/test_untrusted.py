@@ -43,6 +43,12 @@ ALLOWED = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def main_with_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let these be tests of a program: in a session without a file, as pytest-xdist's are, functions go by value."""
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", __file__, raising=False)
+
+
 @pytest.fixture
 def guarded(house: House) -> Life:
     """An interpreter that is not trusted."""

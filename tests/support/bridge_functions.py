@@ -29,7 +29,7 @@ def echo(value: Any) -> Any:
 def described(value: dict[str, Any]) -> tuple[str, Any]:
     """Return *value* with the names of types that are not plain, and the attribute ``db`` of its "config"."""
     names = {key: each if type(each) in (int, list) else type(each).__name__ for key, each in value.items()}
-    return repr(names).replace("'Frozen'", "Frozen").replace("'Unserialisable'", "Unserialisable"), value[
+    return repr(names).replace("'Config'", "Config").replace("'Unserialisable'", "Unserialisable"), value[
         "config"
     ].db
 
@@ -321,3 +321,11 @@ def send_bomb(path: str, kind: str, call_id: int) -> None:
 def totals(data: bytes | memoryview) -> tuple[str, int, int]:
     """Return the type of *data*, its size, and the sum of some of it."""
     return type(data).__name__, len(data), sum(data[:: max(1, len(data) // 100)])
+
+
+class Config:
+    """Holds something; a class that an interpreter can import."""
+
+    def __init__(self, size: int, db: object) -> None:
+        self.size = size
+        self.db = db
