@@ -10,6 +10,7 @@ from pathlib import Path
 import bridge_functions as there
 import pytest
 from bridge_house import PATIENCE, House
+from processes import alive_after
 
 from bridge.certificate import ExitStatus, Phase, Verdict
 from bridge.errors import LaunchFailed, NoPong, WorkerDied
@@ -219,6 +220,27 @@ def test_a_fake_starts_no_process(scripted: Callable[[FakeLauncher], House]) -> 
     assert life.call(threading.get_ident) != threading.get_ident()
     assert not Path("/proc", str(life.interpreter.pid)).exists()
     assert life.interpreter.pid > int(Path("/proc/sys/kernel/pid_max").read_text())
+
+
+@pytest.mark.promise("group-kill")
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_an_end_leaves_no_grandchild(end: str, no_leaks: None) -> None:
+    """Neither the one in its group nor the one that left it, however the worker ends."""
+    house = House()
+    life = house.ready()
+    pidfds = [os.pidfd_open(pid) for pid in life.call(there.found_family)]
+    assert alive_after(pidfds, 0.01) == 2, "the twin: they live as long as it does"
+    if end == "stop":
+        life.interpreter.stop("for the test", PATIENCE)
+    else:
+        life.interpreter.kill("for the test")
+        life.death()
+
+    assert life.interpreter.bury(PATIENCE)
+    assert alive_after(pidfds, PATIENCE) == 0
+    for pidfd in pidfds:
+        os.close(pidfd)
+    house.close()
 
 
 #: Hooks of a fork run in a forked copy; whatever subprocess does by vfork runs none.
