@@ -24,6 +24,7 @@ from actors.lease import Lease
 from actors.ledger import Ledger, Outcome, WorkerEnd
 from actors.scheduler import Row, Scheduler, Ticket
 from actors.status import PoolStatus, WorkerStatus
+from actors.worker_state import WorkerState
 from bridge.certificate import Certificate
 from bridge.interpreter_process import Interpreter
 from supervision.clock import open_gate
@@ -197,6 +198,11 @@ class Books:
         self._interpreters[key] = interpreter
         self._held_back = None
         self._hand_over(self._scheduler.ready(key, self.now()))
+
+    def starting(self) -> int:
+        """See ``Desk.starting``."""
+        rows = self._scheduler.rows.values()
+        return sum(row.life.state is WorkerState.INITIALIZING for row in rows)
 
     def retire(self, key: int) -> None:
         """See ``Desk.retire``."""

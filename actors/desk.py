@@ -48,6 +48,9 @@ class Desk:
             pool, target=target, max_queue=max_queue, affinity=affinity, session_ttl=session_ttl
         )
         self._clock: Clock | None = None
+        self._started: Callable[[], None] | None = (
+            None  #: told, without the lock, of each start that is complete
+        )
         self._torn = False  #: whether an operation is under way; whoever finds it so mends what was cut off
         self._gates: list[tuple[Callable[[], bool], threading.Lock]] = []  #: what is waited for, and by whom
 
@@ -121,9 +124,15 @@ class Desk:
 
     # The pool's actors
 
-    def open(self, clock: Clock) -> None:
-        """Take requests from now on."""
+    def open(self, clock: Clock, started: Callable[[], None] | None = None) -> None:
+        """Take requests from now on.
+
+        Args:
+            clock: Counts everything.
+            started: Called after each start that is complete, in the worker's thread; must not block.
+        """
         self._clock = clock
+        self._started = started
         self._do(self._books.open, clock.now)
 
     def close(self, state: str) -> None:
@@ -155,6 +164,12 @@ class Desk:
     def ready(self, key: int, interpreter: Interpreter) -> None:
         """Its interpreter shook hands."""
         self._do(self._books.ready, key, interpreter)
+        if self._started is not None:
+            self._started()
+
+    def starting(self) -> int:
+        """Return how many workers are expected and have not shaken hands."""
+        return self._do(self._books.starting)
 
     def retire(self, key: int) -> None:
         """The worker is to end; it gets no more work."""

@@ -10,6 +10,7 @@ import attrs
 from actors.desk import Desk
 from bridge.events import LeftoverSwept
 from bridge.hub import Hub
+from bridge.launchers.launcher import Launcher
 from supervision import Actor, ExitReason, Stop, crashed
 from supervision.errors import NoProcess
 
@@ -56,7 +57,7 @@ class HubActor(Actor):
 
     trap_exit = True
 
-    def init(self, slot: HubSlot, desk: Desk) -> None:
+    def init(self, slot: HubSlot, desk: Desk, launcher: Launcher | None = None) -> None:
         """Start the hub.
 
         Raises:
@@ -64,7 +65,7 @@ class HubActor(Actor):
         """
         self._slot = slot
         self._desk = desk
-        self._hub = Hub(self.ref.name, clock=self.clock)
+        self._hub = Hub(self.ref.name, clock=self.clock, launcher=launcher)
         ref = self.ref
         self._hub.on_failure = lambda error: ref.send(_HubFailed(error))
         self._hub.start()

@@ -8,6 +8,7 @@ from typing import Any, final
 
 import attrs
 
+from bridge.launchers.launcher import Launcher
 from bridge.options import InterpreterOptions
 
 __all__ = ["PoolOptions", "check_seconds", "usable_cpus"]
@@ -54,6 +55,15 @@ def _interpreter(_: object, field: attrs.Attribute[InterpreterOptions], value: o
         )
 
 
+def _launcher(_: object, field: attrs.Attribute[Launcher | None], value: object) -> None:
+    missing = [name for name in ("check", "launch", "adopt") if not callable(getattr(value, name, None))]
+    if value is not None and missing:
+        raise TypeError(
+            f"{field.name}={value!r}: expected a bridge.launchers.launcher.Launcher, this has no {missing[0]}();"
+            " give an instance, or None for processes of this machine"
+        )
+
+
 @final
 @attrs.frozen(kw_only=True)
 class PoolOptions:
@@ -65,3 +75,9 @@ class PoolOptions:
     affinity: bool = attrs.field(default=True, validator=attrs.validators.instance_of(bool))
     session_ttl: float = attrs.field(default=3600.0, validator=_seconds)
     max_queue: int = attrs.field(default=10_000, validator=_whole(0))
+    max_starting: int = attrs.field(validator=_whole(1))
+    launcher: Launcher | None = attrs.field(default=None, validator=_launcher)
+
+    @max_starting.default
+    def _as_many_as_there_are(self) -> int:
+        return self.workers

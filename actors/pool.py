@@ -32,6 +32,7 @@ from supervision import ChildSpec, Restart, Tree
 
 if TYPE_CHECKING:
     from bridge.channel import Progress
+    from bridge.launchers.launcher import Launcher
 
 __all__ = ["Pool"]
 
@@ -59,6 +60,9 @@ class Pool:
         affinity: Whether a session's calls all go to one worker. Without, sessions are only names.
         session_ttl: Seconds without use after which a session expires; ``math.inf``: never.
         max_queue: How many callers may wait for a worker; 0: none, a call that finds no free one is refused.
+        max_starting: How many workers may be starting at the same time, from the launch until the handshake; default: all.
+            One whose start hangs holds its place until its ``start_timeout``.
+        launcher: Brings the interpreters to life; default: as processes of this machine.
 
     Raises:
         ValueError, TypeError: An option is out of range or unknown.
@@ -73,14 +77,18 @@ class Pool:
         affinity: bool = True,
         session_ttl: float = 3600.0,
         max_queue: int = 10_000,
+        max_starting: int | None = None,
+        launcher: Launcher | None = None,
     ) -> None:
         self.options = PoolOptions(
-            workers=usable_cpus() if workers is None else workers,
+            workers=(count := usable_cpus() if workers is None else workers),
             name=name,
             interpreter=InterpreterOptions() if interpreter is None else interpreter,
             affinity=affinity,
             session_ttl=session_ttl,
             max_queue=max_queue,
+            max_starting=count if max_starting is None else max_starting,
+            launcher=launcher,
         )
         self.desk = Desk(
             self.options.name,
@@ -315,7 +323,10 @@ class Pool:
     def _check(self) -> None:
         require_supported()
         refuse_unguarded_main(self.options.name)
-        check_interpreter(self.options.interpreter)
+        if self.options.launcher is None:
+            check_interpreter(self.options.interpreter)
+        else:
+            self.options.launcher.check(self.options.interpreter)
 
     def __enter__(self) -> Pool:
         return self.start()

@@ -12,7 +12,7 @@ from typing import Any, Final, final
 from actors.desk import Desk
 from actors.errors import PoolCannotStart, PoolGaveUp
 from actors.events import PoolEnded, StartsHeldBack, WorkerReplaced
-from actors.start_gate import SETTLED_AFTER, GateDecision, StartGate
+from actors.start_gate import SETTLED_AFTER, GateDecision, StartGate, may_start
 from bridge.certificate import Certificate
 from supervision import Actor, ChildSpec, Continue, Down, ExitReason, Ref, Stop, shutdown
 from supervision.errors import NoProcess
@@ -25,6 +25,7 @@ __all__ = ["PoolActor"]
 _PROBE: Final = "probe"
 _SETTLED: Final = "settled"
 _RECONCILE: Final = "reconcile"
+_STARTED: Final = "started"
 
 #: Seconds before a worker is tried again that found no bridge.
 NO_BRIDGE_DELAY: Final = 0.2
@@ -38,16 +39,20 @@ class PoolActor(Actor):
 
     trap_exit = True
 
-    def init(self, desk: Desk, worker_spec: Callable[[str], ChildSpec]) -> Continue:
+    def init(
+        self, desk: Desk, worker_spec: Callable[[str], ChildSpec], max_starting: int | None = None
+    ) -> Continue:
         """Open the desk; workers are started after the supervisor was answered.
 
         Args:
             desk: The pool's.
             worker_spec: Makes the spec of the worker with an id.
+            max_starting: How many may be starting at the same time; None: all.
         """
         self._desk = desk
         self._workers = f"{self.ref.name.rpartition('/')[0]}/workers"  # the sibling that supervises them
         self._worker_spec = worker_spec
+        self._at_once = desk.target if max_starting is None else max_starting
         self._gate = StartGate()
         self._running: dict[Ref, str] = {}
         self._ends: dict[str, Certificate] = {}  #: of workers that have no successor yet, by id
@@ -55,7 +60,8 @@ class PoolActor(Actor):
         self._probes: set[Ref] = set()  #: those that run
         #: Fewer than there were, after a restart: that forgives failed starts of which there are none yet.
         self._answers_seen = 0
-        desk.open(self.clock)
+        ref = self.ref
+        desk.open(self.clock, started=lambda: ref.send(_STARTED))
         return Continue()
 
     def handle_continue(self, term: Any) -> Stop | None:
@@ -75,6 +81,8 @@ class PoolActor(Actor):
                 return self._settled()
             case "reconcile":
                 return self._reconcile()
+            case "started" if self._gate.decide() is GateDecision.START:
+                self._start_missing()  # there may be room for another one
         return None
 
     def terminate(self, reason: ExitReason) -> None:
@@ -116,9 +124,14 @@ class PoolActor(Actor):
             case GateDecision.PROBE:
                 self._wait_for_probe()
             case GateDecision.START:
-                for id in self._missing():
-                    self._start(id)
+                self._start_missing()
         return None
+
+    def _start_missing(self) -> None:
+        missing = self._missing()
+        room = may_start(len(missing), starting=self._desk.starting(), at_once=self._at_once)
+        for id in missing[:room]:
+            self._start(id)
 
     def _missing(self) -> list[str]:
         taken = set(self._running.values())

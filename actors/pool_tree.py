@@ -43,13 +43,13 @@ def pool_spec(options: PoolOptions, desk: Desk, *, restart: Restart, significant
         strategy=Strategy.REST_FOR_ONE, intensity=3, period=30.0, auto_shutdown=AutoShutdown.ANY_SIGNIFICANT
     )
     children = (
-        ChildSpec(id="bridge", start=HubActor, args=(slot, desk)),
+        ChildSpec(id="bridge", start=HubActor, args=(slot, desk, options.launcher)),
         ChildSpec(id="sessions", start=SessionAffinity, args=(desk, options.session_ttl)),
         ChildSpec(id="workers", start=DynamicSupervisor, type=ChildType.SUPERVISOR),
         ChildSpec(
             id="pool",
             start=PoolActor,
-            args=(desk, _worker_specs(slot, desk, options.interpreter)),
+            args=(desk, _worker_specs(slot, desk, options.interpreter), options.max_starting),
             restart=Restart.TRANSIENT,
             significant=True,
         ),

@@ -22,6 +22,7 @@ __all__ = [
     "StartGate",
     "has_settled",
     "is_failed_start",
+    "may_start",
 ]
 
 #: Failed starts in a row at which the gate opens: no more starts but one probe at a time.
@@ -43,6 +44,17 @@ _OWN_DOING: Final = frozenset(
         Verdict.START_TIMEOUT,
     }
 )
+
+
+def may_start(missing: int, *, starting: int, at_once: int) -> int:
+    """Return how many of the *missing* workers may be started now.
+
+    Args:
+        missing: How many have neither a process nor a start under way.
+        starting: How many were started and have not shaken hands.
+        at_once: How many may be starting at the same time, at least 1.
+    """
+    return max(0, min(missing, at_once - starting))
 
 
 def has_settled(end: WorkerEnd) -> bool:

@@ -16,7 +16,7 @@ from bridge.cancel import CancelOutcome, CancelWait
 from bridge.channel import Socket, send
 from bridge.errors import NoPong, ProtocolError
 from bridge.hub import Hub
-from bridge.launchers.process import Identity
+from bridge.launchers.launcher import Identity
 from bridge.wire.frames import Fault, Header, Kind
 
 __all__ = ["ControlChannel"]

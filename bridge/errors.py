@@ -11,6 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import final
 
 from bridge.certificate import Certificate
+from bridge.launchers.notices import Fault as LaunchFault
 from bridge.wire.frames import Fault
 from supervision.errors import SupervisionError
 
@@ -81,12 +82,13 @@ class RunDirectoryUnusable(BridgeError):
 
 @final
 class LaunchFailed(BridgeError):
-    """The process could not be started at all."""
+    """The process could not be started at all; ``fault`` says whose fault that is."""
 
-    def __init__(self, worker: str, reason: str) -> None:
-        super().__init__(worker, reason)
+    def __init__(self, worker: str, reason: str, fault: LaunchFault = LaunchFault.LOCAL) -> None:
+        super().__init__(worker, reason, fault)
         self.worker = worker
         self.reason = reason
+        self.fault = fault
 
     def __str__(self) -> str:
         return f"no process could be started for {self.worker}: {self.reason}"

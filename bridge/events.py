@@ -11,9 +11,17 @@ from typing import ClassVar, final
 import attrs
 
 from bridge.certificate import Certificate, Verdict
+from bridge.launchers.notices import Notice, Pending
 from supervision.events import Event
 
-__all__ = ["InterpreterDied", "InterpreterReady", "LeftoverSwept", "LogRecord", "OutputLine"]
+__all__ = [
+    "InterpreterDied",
+    "InterpreterReady",
+    "LeftoverSwept",
+    "LogRecord",
+    "OutputLine",
+    "PlacementNoticed",
+]
 
 
 @final
@@ -120,3 +128,19 @@ class LogRecord(Event):
     def severity(self) -> str:
         ranks = ((40, "ERROR"), (30, "WARNING"), (20, "INFO"))
         return next((rank for number, rank in ranks if self.number >= number), "DEBUG")
+
+
+@final
+@attrs.frozen(kw_only=True)
+class PlacementNoticed(Event):
+    """Whoever places the interpreter says something of it."""
+
+    worker: str
+    incarnation: int
+    notice: Notice
+
+    def describe(self) -> str:
+        return f"{self.worker}#{self.incarnation} is {self.notice}"
+
+    def severity(self) -> str:
+        return "INFO" if isinstance(self.notice, Pending) else "WARNING"

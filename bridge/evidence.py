@@ -9,8 +9,8 @@ import os
 from typing import final
 
 from bridge.certificate import ExitStatus, OutOfMemory, PeakMemory
+from bridge.launchers.launcher import Group
 from bridge.memory_group import KernelKills
-from bridge.process_group import ProcessGroup
 from bridge.stacks import Stacks
 from bridge.vitals import peak_of_the_dead, vitals
 
@@ -27,7 +27,7 @@ class Evidence:
         kernel: Where the kernel's kills are given to deaths.
     """
 
-    def __init__(self, group: ProcessGroup, stacks: Stacks, kernel: KernelKills) -> None:
+    def __init__(self, group: Group, stacks: Stacks, kernel: KernelKills) -> None:
         self._group = group
         self._stacks = stacks
         self._kernel = kernel
@@ -80,7 +80,3 @@ class Evidence:
             return OutOfMemory.UNKNOWN
         rose = self._kernel.claim(self._memory_group)
         return {True: OutOfMemory.KERNEL, False: OutOfMemory.NO, None: OutOfMemory.UNKNOWN}[rose]
-
-    def close(self) -> None:
-        """Close what is open. Idempotent."""
-        self._stacks.close()

@@ -20,6 +20,8 @@ import zmq
 from bridge.certificate import Certificate
 from bridge.channel import Socket
 from bridge.errors import HubClosed
+from bridge.launchers.launcher import Launcher
+from bridge.launchers.process import ProcessLauncher
 from bridge.memory_group import KernelKills
 from bridge.platform import require_supported
 from bridge.run_dir import RunDirectory
@@ -60,11 +62,13 @@ class Hub:
     Args:
         name: Of the thread, and in errors.
         clock: Counts deadlines.
+        launcher: Brings its interpreters to life; None: as processes of this machine.
     """
 
-    def __init__(self, name: str, *, clock: Clock) -> None:
+    def __init__(self, name: str, *, clock: Clock, launcher: Launcher | None = None) -> None:
         self.name = name
         self.clock = clock
+        self.launcher: Final[Launcher] = ProcessLauncher() if launcher is None else launcher
         self.kernel_kills = KernelKills()
         self.unseen: list[Certificate] = []  #: of what dead services had left; complete once started
         self.on_failure: Callable[[BaseException], None] | None = (

@@ -13,9 +13,8 @@ import attrs
 
 from bridge.certificate import CallRecord, Cause, Certificate, ExitStatus, Phase, Verdict, ours, verdict_of
 from bridge.evidence import Evidence
-from bridge.launchers.process import Identity, Spawned
+from bridge.launchers.launcher import Identity, Placement
 from bridge.memory_group import KernelKills
-from bridge.process_group import ProcessGroup
 from supervision.clock import Clock
 
 __all__ = ["Inquest", "Scene"]
@@ -36,13 +35,12 @@ class Scene:
 class Inquest:
     """One incarnation's death, from the first suspicion to the certificate."""
 
-    def __init__(
-        self, identity: Identity, group: ProcessGroup, spawned: Spawned, kernel: KernelKills, clock: Clock
-    ) -> None:
-        self.evidence = Evidence(group, spawned.stacks, kernel)
+    def __init__(self, identity: Identity, placement: Placement, kernel: KernelKills, clock: Clock) -> None:
+        group = placement.group
+        self.evidence = Evidence(group, placement.stacks, kernel)
         self._identity = identity
         self._group = group
-        self._board = spawned.board
+        self._board = placement.board
         self._clock = clock
         self._born = clock.now()
         self._lock = threading.Lock()  # guards the next three

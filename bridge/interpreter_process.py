@@ -24,7 +24,7 @@ from bridge.inquest import Inquest, Scene
 from bridge.launch import Launched, launch
 from bridge.options import InterpreterOptions
 from bridge.output import Output, OutputText
-from bridge.process_group import ProcessGroup, wait_readable
+from bridge.process_group import wait_readable
 from bridge.protocol import Line
 from bridge.pulse import Pulse
 from bridge.signals import Signals
@@ -58,8 +58,8 @@ class Interpreter:
             options: Which Python, and what it is given.
             worker: Its name, in everything that is said about it.
             incarnation: Unique among those of this name.
-            listener: Told of ``InterpreterReady``, ``InterpreterDied`` and each ``OutputLine``, on the hub's thread; must
-                not block. What it raises ends this interpreter. Also of each ``LogRecord``, in the calling thread of
+            listener: Told of ``InterpreterReady``, ``InterpreterDied``, each ``OutputLine`` and what its launcher says of it
+                (``PlacementNoticed``), on the hub's thread; must not block. What it raises ends this interpreter. Also of each ``LogRecord``, in the calling thread of
                 the call that made it, which what it raises then leaves.
 
         Raises:
@@ -67,7 +67,7 @@ class Interpreter:
             LaunchFailed: The process could not be started; nothing of it is left.
             HubClosed: The hub does not run.
         """
-        launched = launch(hub, options, worker=worker, incarnation=incarnation)
+        launched = launch(hub, options, worker=worker, incarnation=incarnation, listener=listener)
         self = cls(hub, launched, listener, options)
         try:
             hub.run.add_entry(launched.number, worker=worker, incarnation=incarnation, pid=self.pid)
@@ -84,26 +84,25 @@ class Interpreter:
     def __init__(
         self, hub: Hub, launched: Launched, listener: Callable[[Event], None], options: InterpreterOptions
     ) -> None:
-        spawned, identity = launched.spawned, launched.identity
+        placement, identity = launched.placement, launched.identity
         self._hub = hub
         self._number = launched.number
         self._identity = identity
         self._listener = listener
-        self._group = ProcessGroup(spawned.popen, spawned.pidfd, identity.mark)
-        self._lifeline = spawned.lifeline
-        self._board = spawned.board
+        self._placement = placement
+        self._group = placement.group
         self._control = ControlChannel(hub, launched.sockets[Line.CONTROL], identity)
         self._connections = Connections(hub, self, launched.connections)
-        self._output = Output(spawned.outputs)  # read and closed on the hub's thread
+        self._output = Output(hub, self, placement.outputs, self._print)
         self._handshake = Handshake(
             incarnation=identity.incarnation, nonce=identity.nonce, pid=self.pid, control=self._control.socket
         )
-        self._inquest = Inquest(identity, self._group, spawned, hub.kernel_kills, hub.clock)
-        self._signals = Signals(self._group, self._inquest, self._board, self._control)
+        self._inquest = Inquest(identity, placement, hub.kernel_kills, hub.clock)
+        self._signals = Signals(self._group, self._inquest, placement.board, self._control)
         enforcement = Enforcement(self._signals, options.graces, hub.clock)
         data, greeting = launched.sockets[Line.DATA], self._handshake.conversation(Line.DATA)
         self.channel = DataChannel(
-            self, data, greeting, spawned.pidfd, spawned.board, hub.clock, enforcement, launched.codec
+            self, data, greeting, placement.pidfd, placement.board, hub.clock, enforcement, launched.codec
         )
         self._start_deadline = StartDeadline(
             hub.clock, options.start_timeout, lambda why: self.kill(why, Verdict.START_TIMEOUT)
@@ -249,8 +248,7 @@ class Interpreter:
 
     def _attach(self) -> None:
         self._hub.watch(self._group.pidfd, self, self._on_exit)
-        for stream, fd in self._output.pipes.items():
-            self._hub.watch(fd, self, lambda stream=stream: self._on_output(stream))  # type: ignore[misc]
+        self._output.watch()
         self._hub.watch(self._control.socket, self, self._on_control)
         self._hub.watch(self.channel.socket, self, self._on_hello)
         self._connections.watch()
@@ -260,8 +258,6 @@ class Interpreter:
         self._hub.unwatch(self._group.pidfd)
         self._connections.close()
         self._control.close()
-        for fd in self._output.pipes.values():
-            self._hub.unwatch(fd)
         self._output.close()
 
     def _unwatch_sockets(self) -> None:
@@ -303,12 +299,6 @@ class Interpreter:
             )
         )
 
-    def _on_output(self, stream: str) -> None:
-        lines, ended = self._output.read(stream)
-        if ended:
-            self._hub.unwatch(self._output.pipes[stream])
-        self._tell(lines)
-
     def _on_exit(self) -> None:
         self._hub.unwatch(self._group.pidfd)
         self._conclude()
@@ -319,7 +309,7 @@ class Interpreter:
         certificate = self._inquest.conclude(self._scene())
         self._start_deadline.meet()
         self._pulse.stop()
-        self._tell(lines)
+        self._output.tell(lines)
         if certificate is not None:
             self._control.ended()
             self._listener(InterpreterDied(certificate=certificate))
@@ -332,11 +322,8 @@ class Interpreter:
             detail=self._detail,
         )
 
-    def _tell(self, lines: list[OutputText]) -> None:
-        for stream, text in lines:
-            self._listener(
-                OutputLine(worker=self.worker, incarnation=self.incarnation, stream=stream, text=text)
-            )
+    def _print(self, line: OutputText) -> None:
+        self._listener(OutputLine(worker=self.worker, incarnation=self.incarnation, **line._asdict()))
 
     def _abandon(self) -> None:
         """Undo a launch that cannot be completed; nobody else knows of it yet."""
@@ -346,10 +333,7 @@ class Interpreter:
         self._release()
 
     def _release(self) -> None:
-        self._lifeline.close()
-        self._group.close()
-        self._board.close()
-        self._inquest.evidence.close()
+        self._placement.close()
         self._hub.run.remove_entry(self._number)
         self._hub.leave(self._number)
         self._buried = True

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import final
 
 import attrs
@@ -17,12 +17,14 @@ import attrs
 from bridge.channel import Socket
 from bridge.connection import Connection
 from bridge.errors import LaunchFailed
+from bridge.events import PlacementNoticed
 from bridge.hub import Hub
-from bridge.launchers.process import Identity, Spawned, spawn
+from bridge.launchers.launcher import Identity, LaunchSpec, Placement
+from bridge.launchers.notices import Notice
 from bridge.main_guard import refuse_unguarded_main
 from bridge.options import InterpreterOptions
-from bridge.probe import check_interpreter
 from bridge.protocol import Line
+from supervision.events import Event
 
 __all__ = ["Launched", "launch"]
 
@@ -34,21 +36,29 @@ class Launched:
 
     number: int  #: its entry in the run directory
     identity: Identity
-    spawned: Spawned
+    placement: Placement
     sockets: Mapping[Line, Socket]  #: bound, the calling thread's for now
     connections: Mapping[Line, Connection]
     since: float  #: when it was launched, on the hub's clock
     codec: str  #: how calls are written to it
 
 
-def launch(hub: Hub, options: InterpreterOptions, *, worker: str, incarnation: int) -> Launched:
-    """Start a process; see ``Interpreter.launch``. Blocks for the exec.
+def launch(
+    hub: Hub, options: InterpreterOptions, *, worker: str, incarnation: int, listener: Callable[[Event], None]
+) -> Launched:
+    """Have the hub's launcher launch one; see ``Interpreter.launch``. Blocks for that: of a process, the exec.
 
     Raises:
         InterpreterUnusable, LaunchFailed, HubClosed: Nothing of it is left.
     """
+
+    def sink(notice: Notice) -> None:
+        # On the hub's thread, as everything else that is told; not waited for.
+        event = PlacementNoticed(worker=worker, incarnation=incarnation, notice=notice)
+        hub.run_there(lambda: listener(event), 0)
+
     refuse_unguarded_main(worker)
-    python = check_interpreter(options)
+    hub.launcher.check(options)
     try:
         number = hub.admit()
     except OSError as error:
@@ -77,12 +87,12 @@ def launch(hub: Hub, options: InterpreterOptions, *, worker: str, incarnation: i
             library=str(hub.run.library),
         )
         since = hub.clock.now()
-        spawned = spawn(python, options, identity)
+        (placement,) = hub.launcher.launch([LaunchSpec(options=options, identity=identity, sink=sink)])
         undo.pop_all()
     return Launched(
         number=number,
         identity=identity,
-        spawned=spawned,
+        placement=placement,
         sockets=sockets,
         connections=connections,
         since=since,

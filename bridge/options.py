@@ -15,11 +15,26 @@ import attrs
 
 from bridge.ladder import Graces
 
-__all__ = ["CODECS", "LEAST_MEMORY", "LOG_LEVELS", "SHORTEST_SECRET", "InterpreterOptions"]
+__all__ = [
+    "CODECS",
+    "LEAST_FILES",
+    "LEAST_MEMORY",
+    "LIMITS",
+    "LOG_LEVELS",
+    "SHORTEST_SECRET",
+    "InterpreterOptions",
+]
 
 CODECS: Final = ("pickle", "json")
 #: The levels of the standard library's logging.
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+#: What can be limited, by the names of the module `resource` in small letters. Address space is ``memory``.
+LIMITS: Final = (
+    "core", "cpu", "data", "fsize", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio", "rttime",
+    "sigpending", "stack",
+)  # fmt: skip
+#: Open files below which no interpreter gets as far as its handshake.
+LEAST_FILES: Final = 64
 #: Bytes below which no interpreter gets as far as its handshake.
 LEAST_MEMORY: Final = 128 * 1024 * 1024
 #: Characters of the shortest secret that can be declared.
@@ -48,6 +63,17 @@ def _memory(_: Any, __: _Attribute, value: Any) -> None:
         raise ValueError(
             f"memory={value}: expected at least {LEAST_MEMORY} bytes, with less no interpreter can start"
         )
+
+
+def _limits(_: Any, __: _Attribute, value: Mapping[Any, Any]) -> None:
+    for name, limit in value.items():
+        if name == "as":
+            raise ValueError("limits: 'as' is the option memory")
+        if name not in LIMITS:
+            raise ValueError(f"limits: {name!r} is no limit; expected one of {', '.join(LIMITS)}")
+        least = LEAST_FILES if name == "nofile" else 0
+        if not isinstance(limit, int) or isinstance(limit, bool) or limit < least:
+            raise ValueError(f"limits: {name!r} is {limit!r}, expected an int >= {least}")
 
 
 def _threads(_: Any, __: _Attribute, value: Any) -> None:
@@ -103,7 +129,7 @@ def _secrets(_: Any, attribute: _Attribute, value: tuple[Any, ...]) -> None:
             )
 
 
-def _read_only(value: Mapping[str, str]) -> Mapping[str, str]:
+def _read_only(value: Mapping[str, Any]) -> Mapping[str, Any]:
     return MappingProxyType(dict(value))
 
 
@@ -118,6 +144,8 @@ class InterpreterOptions:
         env: Environment variables, added to the service's or replacing them.
         cwd: Its working directory; None: the service's.
         memory: The most address space it may have, in bytes (RLIMIT_AS); None: no limit.
+        limits: Other soft resource limits, set before anything of yours runs in it: {"cpu": seconds, "nofile": open files,
+            "core": bytes, ...}, see ``LIMITS``. None is set above the hard limit of the service.
         threads: How many threads numeric libraries may start (OMP_NUM_THREADS and its like).
         start_timeout: Seconds from the launch until its handshake; math.inf: no limit.
         ping_interval: Seconds between two pings; math.inf: none, and no worker is found silent.
@@ -145,6 +173,7 @@ class InterpreterOptions:
         default=None, validator=attrs.validators.optional(attrs.validators.instance_of(str))
     )
     memory: int | None = attrs.field(default=None, validator=_memory)
+    limits: Mapping[str, int] = attrs.field(factory=dict, converter=_read_only, validator=_limits, hash=False)
     threads: int = attrs.field(default=1, validator=_threads)
     start_timeout: float = attrs.field(default=30.0, validator=_seconds)
     ping_interval: float = attrs.field(default=5.0, validator=_seconds)

@@ -6,10 +6,13 @@ What is done with a line is the interpreter's (`interpreter_process`).
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple, final
+
+from bridge.hub import Hub, Resident
 
 __all__ = ["Output", "OutputTail", "OutputText"]
 
@@ -68,24 +71,33 @@ class OutputTail:
 
 @final
 class Output:
-    """The read ends of a process's pipes, by stream; they do not block. Used by one thread at a time."""
+    """The read ends of a process's pipes, watched by its hub and used on the hub's thread.
 
-    def __init__(self, pipes: Mapping[str, int]) -> None:
-        self.pipes = dict(pipes)
+    Args:
+        hub: Watches them.
+        owner: Whose they are; hears of a failure.
+        pipes: By stream; they do not block.
+        tell: Told of each line.
+    """
+
+    def __init__(
+        self, hub: Hub, owner: Resident, pipes: Mapping[str, int], tell: Callable[[OutputText], None]
+    ) -> None:
+        self._hub = hub
+        self._owner = owner
+        self._pipes = dict(pipes)
+        self._tell = tell
         self.tail = OutputTail()
 
-    def read(self, stream: str) -> tuple[list[OutputText], bool]:
-        """Read once; return the lines that are complete now, and whether the stream has ended."""
-        try:
-            data = os.read(self.pipes[stream], _CHUNK)
-        except BlockingIOError:
-            return [], False
-        return (self.tail.feed(stream, data), False) if data else (self.tail.finish(stream), True)
+    def watch(self) -> None:
+        """Begin to read."""
+        for stream, fd in self._pipes.items():
+            self._hub.watch(fd, self._owner, functools.partial(self._read, stream))
 
     def drain(self) -> list[OutputText]:
         """Return what a dead process left, without waiting for more."""
         lines: list[OutputText] = []
-        for stream, fd in self.pipes.items():
+        for stream, fd in self._pipes.items():
             with contextlib.suppress(BlockingIOError):
                 for _ in range(_LAST_CHUNKS):
                     if not (data := os.read(fd, _CHUNK)):
@@ -94,8 +106,28 @@ class Output:
             lines += self.tail.finish(stream)
         return lines
 
+    def tell(self, lines: Iterable[OutputText]) -> None:
+        """Tell of *lines*."""
+        for line in lines:
+            self._tell(line)
+
     def close(self) -> None:
         """Close the pipes. Idempotent."""
-        for fd in self.pipes.values():
+        for fd in self._pipes.values():
+            self._hub.unwatch(fd)
             os.close(fd)
-        self.pipes.clear()
+        self._pipes.clear()
+
+    def _read(self, stream: str) -> None:
+        """Read once, which is what keeps one interpreter's flood from holding up the others."""
+        fd = self._pipes[stream]
+        try:
+            data = os.read(fd, _CHUNK)
+        except BlockingIOError:
+            return
+        if data:
+            lines = self.tail.feed(stream, data)
+        else:
+            self._hub.unwatch(fd)
+            lines = self.tail.finish(stream)
+        self.tell(lines)

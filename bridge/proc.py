@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-__all__ = ["MARK", "Process", "look", "open_member", "processes", "start_time", "state_of"]
+__all__ = ["MARK", "Process", "is_alive", "look", "open_member", "processes", "start_time", "state_of"]
 
 #: The environment variable that says to which run and which worker a process belongs: "RUN-ID.ENTRY".
 MARK: Final = "TREEWARDEN_RUN"
@@ -60,6 +60,12 @@ def state_of(pid: int) -> str | None:
     """Return the state of the process *pid*, one letter ("R": it runs, "T": it is stopped); None if there is none."""
     stat = _stat(pid)
     return None if stat is None else stat[0]
+
+
+def is_alive(pid: int, started: int | None) -> bool:
+    """Return whether the process *pid* that began at *started* still runs; a zombie does not, nor a namesake."""
+    stat = _stat(pid)
+    return stat is not None and stat[0] not in "ZX" and int(stat[19]) == started
 
 
 def open_member(process: Process) -> int | None:

@@ -1,7 +1,7 @@
 """The run directory: private, short enough for a socket's path, and the registry of a service's processes.
 
-A lock that the service holds says whether it lives. What a dead service left is swept here at the next start; what a
-live one leaves is buried in `process_group`.
+A lock that the service holds says whether it lives, and so does its start time where a copy of it holds the lock. What a
+dead service left is swept here at the next start; what a live one leaves is buried in `process_group`.
 """
 
 from __future__ import annotations
@@ -11,25 +11,31 @@ import errno
 import fcntl
 import json
 import os
+import re
 import secrets
 import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final, final
+from typing import Final, NamedTuple, final
 
 from bridge.certificate import Certificate
 from bridge.errors import RunDirectoryUnusable
 from bridge.left_behind import left_behind
 from bridge.lifeline import close_private, keep_private
-from bridge.proc import start_time
+from bridge.proc import Process, is_alive, start_time
 from bridge.process_group import kill_all
+from bridge.unborn import is_unborn
 from supervision.clock import Clock
 
 __all__ = ["RunDirectory", "candidates", "of_this_process"]
 
 _PREFIX: Final = "treewarden-"
+#: Our own names: the first 8 digits of the run id.
+_NAME: Final = re.compile(rf"{_PREFIX}([0-9a-f]{{8}})")
+#: Digits of a run id.
+_RUN_ID: Final = 16
 #: Bytes that a unix socket's path may have.
 _LONGEST: Final = 107
 #: Room for "/12345678.d".
@@ -53,7 +59,9 @@ def candidates() -> list[Path]:
 def of_this_process() -> list[Path]:
     """Return the run directories that this process has made and not removed; for leak checks."""
     return [
-        path for path in _found(candidates()) if _owner(path)[:2] == (os.getpid(), start_time(os.getpid()))
+        path
+        for path in _found(candidates())
+        if (owner := _owner(path)) and (owner.pid, owner.started) == (os.getpid(), start_time(os.getpid()))
     ]
 
 
@@ -101,7 +109,7 @@ class RunDirectory:
     @classmethod
     def _make(cls, place: Path) -> RunDirectory:
         for attempt in range(_ATTEMPTS):
-            run_id = secrets.token_hex(8)
+            run_id = secrets.token_hex(_RUN_ID // 2)
             path = place / f"{_PREFIX}{run_id[:8]}"
             length = len(os.fsencode(path)) + _SOCKET_NAME
             if length > _LONGEST:
@@ -126,9 +134,9 @@ class RunDirectory:
             # A sweep that was faster holds it; then it is given up to that.
             fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             run = cls(path, run_id, lock_fd)
-            owner = {"run_id": run_id, "pid": os.getpid(), "started": start_time(os.getpid())}
+            owner = _Owner(os.getpid(), start_time(os.getpid()), run_id, _world())
             # Written beside and renamed: a reader sees all of it or nothing.
-            (path / "owner.new").write_text(json.dumps(owner))
+            (path / "owner.new").write_text(json.dumps(owner._asdict()))
             (path / "owner.new").rename(path / "owner")
             # Another Python must not see what else lies beside this package.
             (path / "lib").mkdir()
@@ -198,29 +206,48 @@ def _found(places: Sequence[Path]) -> Iterator[Path]:
 
 def _sweep(path: Path, clock: Clock, unseen: Callable[[Certificate], None]) -> None:
     """Kill what the service of *path* left and remove it, if that service is dead."""
-    try:
-        lock_fd = os.open(path / "lock", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
-        # It is being made right now, or its maker died before the lock: empty then, and rmdir removes nothing else.
-        with contextlib.suppress(OSError):
-            path.rmdir()
-        return
-    try:
-        fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        run_id = _owner(path)[2]
+    owner = _owner(path)
+    with contextlib.ExitStack() as held:
+        try:
+            lock_fd = os.open(path / "lock", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+            held.callback(os.close, lock_fd)
+            fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            # Its service lives, or another one sweeps it, or a copy that C code forked has the lock of a dead one.
+            if not _is_known_dead(owner):
+                return
+        except OSError:
+            if not _is_known_dead(owner):
+                # It is being made right now, or its maker died before the lock: empty then, and rmdir removes nothing
+                # else. Or somebody tidied the lock of a live service away.
+                with contextlib.suppress(OSError):
+                    path.rmdir()
+                return
         # Without an owner its maker died before it had started anything, or is between opening and locking, where it
         # finds the lock taken and tries another name; or its remover died, when nothing was left to be killed.
-        unowned = not (path / "owner").exists()
-        if unowned or (
-            run_id and kill_all(lambda process: process.mark.partition(".")[0] == run_id, clock, _SWEEP)
+        if not (path / "owner").exists() or (
+            (belongs := _belonging(path, owner)) and kill_all(belongs, clock, _SWEEP)
         ):
             for certificate in left_behind(path):
                 unseen(certificate)
             _remove(path)
-    except OSError:
-        pass  # its service lives, or another one sweeps it
-    finally:
-        os.close(lock_fd)
+
+
+def _belonging(path: Path, owner: _Owner | None) -> Callable[[Process], bool] | None:
+    """Return what tells the processes of the run of *path* from all others; None if nothing does any more."""
+    if owner is not None:
+        run_id = owner.run_id
+        return lambda process: process.mark.partition(".")[0] == run_id or is_unborn(process, path)
+    if (name := _NAME.fullmatch(path.name)) is None:
+        return None
+    digits = name[1]
+
+    def belongs(process: Process) -> bool:
+        # What they carry in their environment is whole, and the directory is named after it.
+        run_id = process.mark.partition(".")[0]
+        return (len(run_id) == _RUN_ID and run_id.startswith(digits)) or is_unborn(process, path)
+
+    return belongs
 
 
 def _remove(path: Path) -> None:
@@ -235,10 +262,37 @@ def _remove(path: Path) -> None:
         path.rmdir()
 
 
-def _owner(path: Path) -> tuple[int, int | None, str]:
-    """Return pid, start time and run id of a directory's service; the last is empty if they cannot be read."""
+class _Owner(NamedTuple):
+    """The service of a directory."""
+
+    pid: int
+    started: int | None  #: see `bridge.proc`
+    run_id: str
+    world: str  #: where the pid means this process: a boot of a machine, and a pid namespace on it
+
+
+def _owner(path: Path) -> _Owner | None:
+    """Return a directory's service; None if it cannot be read."""
     try:
         owner = json.loads((path / "owner").read_text())
-        return int(owner["pid"]), int(owner["started"]), str(owner["run_id"])
-    except (OSError, ValueError, TypeError, KeyError):
-        return 0, None, ""
+        found = _Owner(
+            int(owner["pid"]), int(owner["started"]), str(owner["run_id"]), str(owner.get("world", ""))
+        )
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return found if len(found.run_id) == _RUN_ID else None
+
+
+def _is_known_dead(owner: _Owner | None) -> bool:
+    """Return whether *owner* is dead for sure, whoever holds its lock. In another container its pid says nothing."""
+    return owner is not None and owner.world == _world() and not is_alive(owner.pid, owner.started)
+
+
+def _world() -> str:
+    """Return in which pid namespace, of which boot, this process has its pid."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115 (it is no path, but a name)
+    except OSError:
+        # Then no other process is in the same.
+        return secrets.token_hex(8)

@@ -12,7 +12,7 @@ from typing import final
 from bridge.certificate import Verdict
 from bridge.control import ControlChannel
 from bridge.inquest import Inquest
-from bridge.process_group import ProcessGroup
+from bridge.launchers.launcher import Group
 from bridge.wire.board import Board
 
 __all__ = ["Signals"]
@@ -25,7 +25,7 @@ _ASK, _TERMINATE = 0.6, 0.8
 class Signals:
     """Of one interpreter. Each says first why, for the certificate: the signal may be the end. Only ``stop`` blocks."""
 
-    def __init__(self, group: ProcessGroup, inquest: Inquest, board: Board, control: ControlChannel) -> None:
+    def __init__(self, group: Group, inquest: Inquest, board: Board, control: ControlChannel) -> None:
         self._group = group
         self._inquest = inquest
         self._board = board

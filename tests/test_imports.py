@@ -14,7 +14,14 @@ BELOW = {"supervision": (), "bridge": ("supervision",), "actors": ("supervision"
 HOMES = {
     "pykka": ("supervision._pykka",),
     "loguru": ("supervision.observer", "actors.demo"),
-    "zmq": ("bridge.channel", "bridge.connection", "bridge.hub", "bridge.probe", "bridge.interpreter"),
+    "zmq": (
+        "bridge.channel",
+        "bridge.connection",
+        "bridge.hub",
+        "bridge.probe",
+        "bridge.interpreter",
+        "bridge.launchers.fake",
+    ),
 }
 
 MODULES = {module.name: module for module in package_modules()}

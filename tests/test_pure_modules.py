@@ -26,6 +26,7 @@ PURE = frozenset(
         "bridge.events",
         "bridge.ladder",
         "bridge.liveness",
+        "bridge.launchers.notices",
         "bridge.options",
         "bridge.protocol",
         "bridge.wire.frames",

@@ -40,6 +40,10 @@ def boot(spec_fd: int) -> None:
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
         limit = fields["memory"] if hard == resource.RLIM_INFINITY else min(fields["memory"], hard)
         resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+    for name, wanted in fields["limits"]:
+        kind = getattr(resource, f"RLIMIT_{name.upper()}")
+        _, hard = resource.getrlimit(kind)
+        resource.setrlimit(kind, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
     sys.path[:] = fields["path"] if fields["replace_path"] else [*fields["path"], *sys.path]
     sys.argv[:] = [""]
 

@@ -9,24 +9,28 @@ import contextlib
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, final
 
-import attrs
-
 from bridge.errors import LaunchFailed
+from bridge.launchers.launcher import Identity, LaunchSpec, Placement
 from bridge.lifeline import Lifeline
 from bridge.options import InterpreterOptions
 from bridge.payload import main_module
-from bridge.probe import Python, foreign_environment
+from bridge.probe import Python, check_interpreter, foreign_environment
 from bridge.proc import MARK
+from bridge.process_group import ProcessGroup
 from bridge.stacks import Stacks
 from bridge.wire.board import Board
 from bridge.wire.boot_spec import BootSpec
+from supervision.clock import MonotonicClock
 
-__all__ = ["Identity", "Spawned", "spawn"]
+__all__ = ["Identity", "ProcessLauncher", "spawn"]
 
 _BOOT: Final = Path(__file__).resolve().parent.parent / "interpreter" / "boot.py"
+#: Seconds for what was started of a gang that cannot be completed to be confirmed dead.
+_BURIAL: Final = 5.0
 #: What numeric libraries ask for the number of threads that they may start.
 _THREADS: Final = (
     "BLIS_NUM_THREADS",
@@ -38,33 +42,34 @@ _THREADS: Final = (
 
 
 @final
-@attrs.frozen(kw_only=True)
-class Identity:
-    """Who the new process is, and where it finds its service."""
+class ProcessLauncher:
+    """Interpreters on this machine, each by an exec. They die with their service, so that none is ever adopted."""
 
-    worker: str
-    incarnation: int
-    nonce: str = attrs.field(repr=False)
-    mark: str  #: in the environment of it and of all that it starts
-    data: str  #: endpoint
-    control: str  #: endpoint
-    library: str  #: a directory that holds ``bridge`` alone
+    def check(self, options: InterpreterOptions) -> None:
+        check_interpreter(options)
+
+    def launch(self, gang: Sequence[LaunchSpec]) -> Sequence[Placement]:
+        """See `launcher`. Blocks for one exec each, some milliseconds."""
+        placements: list[Placement] = []
+        try:
+            # One by one into the list, which is what is undone.
+            placements.extend(
+                spawn(check_interpreter(each.options), each.options, each.identity) for each in gang
+            )
+        except BaseException:
+            for placement in placements:
+                placement.group.bury(MonotonicClock(), _BURIAL)
+                placement.close()
+                for fd in placement.outputs.values():
+                    os.close(fd)
+            raise
+        return placements
+
+    def adopt(self, run_id: str) -> Sequence[tuple[Identity, Placement]]:
+        return ()
 
 
-@final
-@attrs.frozen
-class Spawned:
-    """A process that runs, and what the service holds of it."""
-
-    popen: subprocess.Popen[bytes]
-    pidfd: int
-    board: Board
-    lifeline: Lifeline
-    outputs: dict[str, int]  #: by stream, read ends, non-blocking
-    stacks: Stacks
-
-
-def spawn(python: Python, options: InterpreterOptions, identity: Identity) -> Spawned:
+def spawn(python: Python, options: InterpreterOptions, identity: Identity) -> Placement:
     """Start the process in a session of its own. Blocks for the exec, some milliseconds.
 
     Raises:
@@ -130,7 +135,8 @@ def spawn(python: Python, options: InterpreterOptions, identity: Identity) -> Sp
             popen.wait()
             raise LaunchFailed(identity.worker, str(error)) from error
         kept.pop_all()
-    return Spawned(popen, pidfd, board, lifeline, {"stdout": stdout, "stderr": stderr}, stacks)
+    group = ProcessGroup(popen, pidfd, identity.mark)
+    return Placement(group, board, lifeline, {"stdout": stdout, "stderr": stderr}, stacks)
 
 
 def _spec(
@@ -162,6 +168,7 @@ def _spec(
         path=path,
         replace_path=python.is_ours,
         memory=options.memory,
+        limits=tuple(options.limits.items()),
         main_name=name,
         main_path=file,
         secrets=options.secrets,

@@ -11,7 +11,9 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
-__all__ = ["BootSpec"]
+__all__ = ["FILE", "BootSpec"]
+
+FILE = "treewarden-boot"  #: the memfd's name, as the kernel shows it
 
 
 class BootSpec(NamedTuple):
@@ -31,6 +33,9 @@ class BootSpec(NamedTuple):
     memory: int | None  #: RLIMIT_AS in bytes
     main_name: str | None  #: the service's main module, if it was run with -m
     main_path: str | None  #: else its script, or the directory or zip that holds its __main__.py
+    limits: Sequence[
+        Sequence[str | int]
+    ] = ()  #: soft limits, each a name of `resource` without RLIMIT_, and a number
     secrets: Sequence[str] = ()  #: what no error, marker or log record of the child shows
     log_level: str | None = None  #: from which level on log records are sent; None: none are
     codec: str = "pickle"  #: how calls and answers are written; "json": nothing is unpickled
@@ -38,7 +43,7 @@ class BootSpec(NamedTuple):
 
     def create_fd(self) -> int:
         """Return a new memfd that holds this value, to be read from its start."""
-        fd = os.memfd_create("treewarden-boot", os.MFD_CLOEXEC)
+        fd = os.memfd_create(FILE, os.MFD_CLOEXEC)
         data = json.dumps(self._asdict()).encode("utf-8", "surrogateescape")
         view = memoryview(data)
         while view:

@@ -41,6 +41,8 @@ def test_interpreter_options_are_taken() -> None:
         ("workers", 0, "a whole number >= 1"),
         ("workers", True, "a whole number >= 1"),
         ("workers", 1.0, "a whole number >= 1"),
+        ("max_starting", 0, "a whole number >= 1"),
+        ("max_starting", True, "a whole number >= 1"),
         ("max_queue", -1, "a whole number >= 0"),
         ("session_ttl", 0, "seconds > 0"),
         ("session_ttl", float("nan"), "seconds > 0"),
@@ -54,3 +56,16 @@ def test_a_value_out_of_range_is_refused(option: str, value: Any, expected: str)
     with pytest.raises(ValueError, match=expected) as caught:
         Pool(**{"workers": 1, option: value})
     assert f"{option} {value!r}" in str(caught.value)
+
+
+def test_all_workers_may_start_at_once_by_default() -> None:
+    """As many as the pool has; and what is given, even if it is more."""
+    assert Pool(workers=3).options.max_starting == 3
+    assert Pool(workers=3, max_starting=1).options.max_starting == 1
+    assert Pool(workers=3, max_starting=9).options.max_starting == 9
+
+
+def test_what_is_no_launcher_is_refused() -> None:
+    """A name is none: the error says what is expected."""
+    with pytest.raises(TypeError, match=r"expected a bridge\.launchers\.launcher\.Launcher"):
+        Pool(workers=1, launcher="process")  # type: ignore[arg-type]

@@ -37,7 +37,7 @@ class Stage(Actor):
 class House:
     """A pool's actors in virtual time."""
 
-    def __init__(self, target: int = 1) -> None:
+    def __init__(self, target: int = 1, max_starting: int | None = None) -> None:
         self.desk = a_desk(target=target)
         self.clock = VirtualClock()
         self.started: queue.SimpleQueue[Ref] = queue.SimpleQueue()
@@ -46,7 +46,10 @@ class House:
             [
                 ChildSpec(id="workers", start=DynamicSupervisor),
                 ChildSpec(
-                    id="pool", start=PoolActor, args=(self.desk, self._worker), restart=Restart.TRANSIENT
+                    id="pool",
+                    start=PoolActor,
+                    args=(self.desk, self._worker, max_starting),
+                    restart=Restart.TRANSIENT,
                 ),
             ],
             clock=self.clock,
@@ -94,9 +97,9 @@ class House:
 
 
 @contextmanager
-def a_house(target: int = 1) -> Iterator[House]:
+def a_house(target: int = 1, max_starting: int | None = None) -> Iterator[House]:
     """Run one."""
-    house = House(target)
+    house = House(target, max_starting)
     with house.tree:
         yield house
 
@@ -137,6 +140,50 @@ def test_each_decision_names_the_certificate_it_stands_on() -> None:
         if isinstance(event, WorkerReplaced | StartsHeldBack):
             assert event.certificate.headline() in event.describe()
     assert ended.certificates[-1].headline() in ended.describe()
+
+
+def test_so_many_starts_at_once_and_no_more() -> None:
+    """Two of five; another one when a start is complete, and when one fails; all five in the end."""
+    with a_house(target=5, max_starting=2) as house:
+        first, second = house.worker(), house.worker()
+        house.settle()
+        assert house.started.empty()
+        house.ready(first)
+        third = house.worker()
+        house.settle()
+        assert house.started.empty()
+        house.end(second)
+        fourth = house.worker()
+        assert fourth.name == second.name, "the first that is missing"
+        for worker in (third, fourth):
+            house.ready(worker)
+        for worker in (house.worker(), house.worker()):
+            house.ready(worker)
+        house.settle()
+        assert house.started.empty()
+
+
+def test_all_start_at_once_unless_told_otherwise() -> None:
+    """The twin: without the option, none waits for another."""
+    with a_house(target=5) as house:
+        assert len({house.worker().name for _ in range(5)}) == 5
+
+
+def test_a_complete_start_does_not_open_a_gate_that_holds_back() -> None:
+    """A worker that was started before the gate opened shakes hands: the missing one still waits for the probe's time."""
+    with a_house(target=GATE_OPENS_AT + 1) as house:
+        first, *others = [house.worker() for _ in range(GATE_OPENS_AT + 1)]
+        for worker in others:
+            house.end(worker)
+        for _ in others[:-1]:
+            assert house.worker().name != first.name, (
+                "those that failed before the gate opened have successors"
+            )
+        house.ready(first)
+        house.settle()
+        assert house.started.empty()
+        house.advance(10)
+        house.worker()
 
 
 def test_an_answer_closes_the_start_gate() -> None:

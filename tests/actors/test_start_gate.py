@@ -14,6 +14,7 @@ from actors.start_gate import (
     StartGate,
     has_settled,
     is_failed_start,
+    may_start,
 )
 from bridge.certificate import Phase, Verdict
 
@@ -128,3 +129,12 @@ def test_a_crowd_that_fails_at_once_is_given_its_probes() -> None:
         gate = gate.after(an_end(key=key), answered=False, probe=False)
     assert (gate.decide(), gate.delay()) == (GateDecision.PROBE, 0.5)
     assert after(MAX_PROBES, gate).decide() is GateDecision.GIVE_UP
+
+
+@pytest.mark.parametrize(
+    ("missing", "starting", "at_once", "room"),
+    [(5, 0, 2, 2), (5, 1, 2, 1), (5, 2, 2, 0), (5, 3, 2, 0), (1, 0, 2, 1), (0, 0, 2, 0), (4, 0, 9, 4)],
+)
+def test_room_for_starts(missing: int, starting: int, at_once: int, room: int) -> None:
+    """What is missing, as far as those that start leave room; never less than none."""
+    assert may_start(missing, starting=starting, at_once=at_once) == room

@@ -44,18 +44,32 @@ if sys.argv[2] == "fork":
         while True:
             signal.pause()
     os.read(read_fd, 6)
+elif sys.argv[2] == "multiprocessing":
+    import multiprocessing
+
+    begun = multiprocessing.get_context("fork").Event()
+
+
+    def live_on():
+        begun.set()
+        while True:
+            signal.pause()
+
+
+    multiprocessing.get_context("fork").Process(target=live_on).start()
+    begun.wait()
 print(*(life.interpreter.pid for life in lives), flush=True)
 signal.pause()
 """
 
 
-@pytest.fixture(params=["alone", "fork"])
+@pytest.fixture(params=["alone", "fork", "multiprocessing"])
 def service(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
     """A service with an interpreter that is idle, one that holds the GIL with a family, and one that is stopped.
 
-    In the second case a copy of the service was forked meanwhile, and lives on. Yields pidfds of all but these two.
+    In the other cases a copy of the service was forked meanwhile, and lives on. Yields pidfds of all but these two.
     """
     family = tmp_path / "family"
     path = os.pathsep.join(sys.path)

@@ -104,6 +104,28 @@ def test_the_memory_limit_is_set(house: House) -> None:
     )
 
 
+def test_other_limits_are_set(house: House) -> None:
+    """As asked for, never above the hard limit; the least that the options take lets an interpreter start."""
+    from bridge.options import LEAST_FILES
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    life = house.ready(limits={"nofile": LEAST_FILES, "core": 0, "cpu": 3600})
+
+    assert life.call(resource.getrlimit, resource.RLIMIT_NOFILE) == (LEAST_FILES, hard)
+    assert life.call(resource.getrlimit, resource.RLIMIT_CPU)[0] == 3600
+    assert life.call(resource.getrlimit, resource.RLIMIT_CORE)[0] == 0
+    if hard != resource.RLIM_INFINITY:
+        life = house.ready(limits={"nofile": hard + 1})
+        assert life.call(resource.getrlimit, resource.RLIMIT_NOFILE) == (hard, hard)
+
+
+def test_every_limit_that_the_options_know_exists() -> None:
+    """Each is one of the module `resource`, on this platform."""
+    from bridge.options import LIMITS
+
+    assert all(hasattr(resource, f"RLIMIT_{name.upper()}") for name in LIMITS)
+
+
 def test_the_least_memory_is_enough_to_start(house: House) -> None:
     """The smallest limit that the options take lets an interpreter shake hands and run a call."""
     from bridge.options import LEAST_MEMORY

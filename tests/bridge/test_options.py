@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bridge.options import LEAST_MEMORY, InterpreterOptions
+from bridge.options import LEAST_FILES, LEAST_MEMORY, InterpreterOptions
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,12 @@ from bridge.options import LEAST_MEMORY, InterpreterOptions
         {"memory": LEAST_MEMORY - 1},
         {"memory": 1.5e9},
         {"memory": True},
+        {"limits": {"as": 1 << 30}},
+        {"limits": {"cpus": 1}},
+        {"limits": {"cpu": 1.5}},
+        {"limits": {"cpu": True}},
+        {"limits": {"core": -1}},
+        {"limits": {"nofile": LEAST_FILES - 1}},
         {"threads": 0},
         {"threads": 1.5},
         {"start_timeout": 0},
@@ -47,6 +53,7 @@ def test_good_options_are_taken() -> None:
         env={"A": ""},
         cwd="/",
         memory=LEAST_MEMORY,
+        limits={"nofile": LEAST_FILES, "core": 0},
         threads=1,
         start_timeout=math.inf,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import signal
 import stat
@@ -16,7 +18,7 @@ from processes import alive_after
 
 from bridge.errors import RunDirectoryUnusable
 from bridge.hub import Hub
-from bridge.proc import MARK
+from bridge.proc import MARK, start_time
 from bridge.run_dir import RunDirectory, candidates, of_this_process
 from supervision.clock import MonotonicClock
 
@@ -283,3 +285,171 @@ def test_services_that_start_together(
     assert run.path not in map(str, swept)
     run.remove()
     assert not [*tmp_path.iterdir()]
+
+
+#: A service that C code forks, so that no hook of ours runs, and that dies without warning.
+FORKED = """
+import ctypes, os, signal, sys
+from bridge_house import House
+from bridge.wire.boot_spec import BootSpec
+
+house = House()
+house.ready()
+endpoint = f"ipc://{house.hub.run.path}/9.d"
+boot_fd = BootSpec(**{**dict.fromkeys(BootSpec._fields, 0), "data": endpoint}).create_fd()
+copy = ctypes.PyDLL(None).fork()
+if copy == 0:
+    if sys.argv[1] == "unborn":
+        # As far as subprocess comes before it calls exec.
+        os.set_inheritable(boot_fd, True)
+        os.setsid()
+    os.kill(os.getpid(), signal.SIGSTOP)
+os.waitid(os.P_PID, copy, os.WSTOPPED)
+print(house.hub.run.path, copy, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("what", ["unborn", "copy"])
+@pytest.mark.promise("no-orphans")
+def test_what_was_forked_and_never_called_exec(
+    what: str, no_leaks: None, tmp_path: Path, clock: MonotonicClock
+) -> None:
+    """A worker stopped between fork and exec, with neither pipe nor mark, is killed at the next start; a copy is not.
+
+    Both hold the lock of the dead service, and neither holds up the removal of its directory.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", FORKED, what],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "XDG_RUNTIME_DIR": str(tmp_path)},
+    ) as service:
+        assert service.stdout is not None
+        # Not to its end: the other one holds it open.
+        path, pid = service.stdout.readline().split()
+    pidfd = os.pidfd_open(int(pid))
+    try:
+        assert Path(path).is_dir()
+
+        RunDirectory.create(clock, [tmp_path]).remove()
+
+        assert alive_after([pidfd], 5.0 if what == "unborn" else 0.2) == (what == "copy")
+        assert not [*tmp_path.iterdir()]
+    finally:
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        os.close(pidfd)
+
+
+def pause(mark: str) -> subprocess.Popen[bytes]:
+    """Start a process that carries *mark* and waits for its end."""
+    return subprocess.Popen(
+        [sys.executable, "-S", "-c", "import signal; signal.pause()"], env={**os.environ, MARK: mark}
+    )
+
+
+def a_dead_run(place: Path, owner: str | None = None) -> Path:
+    """Furnish what a dead service left; its run id is 0123456789abcdef."""
+    run = place / "treewarden-01234567"
+    run.mkdir()
+    (run / "lock").touch()
+    (run / "owner").write_text(
+        json.dumps({"pid": 2**22, "started": 1, "run_id": "0123456789abcdef"}) if owner is None else owner
+    )
+    return run
+
+
+@pytest.mark.parametrize(
+    "owner", ["", "{", "[1]", '{"pid": "x"}', '{"pid": 1, "started": 1, "run_id": ""}', "\0"]
+)
+@pytest.mark.promise("process-registry-pid-safe")
+def test_a_damaged_directory_is_rebuilt(
+    owner: str, no_leaks: None, tmp_path: Path, clock: MonotonicClock
+) -> None:
+    """Who owned it cannot be read; its name and what the processes carry say whose they are, and a stranger is none."""
+    run = a_dead_run(tmp_path, owner)
+    left, stranger = pause("0123456789abcdef.1"), pause("f123456789abcdef.1")
+    shorter = pause("01234567.1")
+    try:
+        RunDirectory.create(clock, [tmp_path]).remove()
+
+        assert left.wait(5) == -signal.SIGKILL
+        assert not run.exists()
+        assert (stranger.poll(), shorter.poll()) == (None, None)
+    finally:
+        for process in (left, stranger, shorter):
+            process.kill()
+            process.wait()
+
+
+@pytest.mark.promise("process-registry-pid-safe")
+def test_a_reused_pid_is_not_killed(no_leaks: None, tmp_path: Path, clock: MonotonicClock) -> None:
+    """Whatever an entry says: of the right start time and without the mark, or with none, it is a stranger's number."""
+    run = a_dead_run(tmp_path)
+    stranger = pause("")
+    for number, started in enumerate((start_time(stranger.pid), 1)):
+        entry = {"worker": "w", "incarnation": 1, "pid": stranger.pid, "started": started}
+        (run / f"{number}.json").write_text(json.dumps(entry))
+    (run / "2.json").write_text("{")
+    (run / "3.json").mkdir()
+    left = pause("0123456789abcdef.3")
+    try:
+        RunDirectory.create(clock, [tmp_path]).remove()
+
+        assert left.wait(5) == -signal.SIGKILL, "the twin: what carries the mark, though its entry is damaged"
+        assert stranger.poll() is None
+        assert not run.exists()
+    finally:
+        for process in (left, stranger):
+            process.kill()
+            process.wait()
+
+
+@pytest.mark.promise("no-orphans")
+def test_a_lock_that_was_tidied_away(
+    house: House, no_leaks: None, tmp_path: Path, clock: MonotonicClock
+) -> None:
+    """Temporary directories are cleaned of old files: a live service keeps its processes, a dead one's are swept."""
+    import bridge_functions as there
+
+    life = house.ready()
+    place = Path(house.hub.run.path).parent
+    (Path(house.hub.run.path) / "lock").unlink()
+    run = a_dead_run(tmp_path)
+    (run / "lock").unlink()
+    owner = {"pid": 2**22, "started": 1, "run_id": "0123456789abcdef", "world": a_world(house)}
+    (run / "owner").write_text(json.dumps(owner))
+    left = pause("0123456789abcdef.1")
+    try:
+        RunDirectory.create(clock, [tmp_path, place]).remove()
+
+        assert left.wait(5) == -signal.SIGKILL
+        assert not run.exists()
+        assert life.call(there.add, 1, 2) == 3
+    finally:
+        left.kill()
+        left.wait()
+
+
+def a_world(house: House) -> str:
+    """Return what the service of *house* wrote down of where its pid is valid."""
+    owner = json.loads((Path(house.hub.run.path) / "owner").read_text())
+    assert owner["world"]
+    return str(owner["world"])
+
+
+@pytest.mark.promise("no-orphans")
+def test_a_service_in_another_container_is_left_alone(
+    no_leaks: None, tmp_path: Path, clock: MonotonicClock
+) -> None:
+    """Its pid is not seen here, or is another's; while its lock is held, it lives."""
+    run = a_dead_run(tmp_path)
+    owner = {"pid": 2**22, "started": 1, "run_id": "0123456789abcdef", "world": "another boot pid:[1]"}
+    (run / "owner").write_text(json.dumps(owner))
+    with (run / "lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        RunDirectory.create(clock, [tmp_path]).remove()
+        assert run.exists()
+
+    RunDirectory.create(clock, [tmp_path]).remove()
+    assert not run.exists(), "the twin: with the lock it is dead"

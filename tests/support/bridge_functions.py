@@ -193,6 +193,19 @@ def eat_memory() -> int:
         kept.append(bytearray(16 * 1024 * 1024))
 
 
+def found_family() -> tuple[int, int]:
+    """Start one process in the group and one that leaves it; return their pids. They wait for a signal."""
+    sleep = ["sleep", "infinity"]
+    inside = subprocess.Popen(sleep)
+    outside = subprocess.Popen(sleep, start_new_session=True)
+    _kept.extend((inside, outside))
+    return inside.pid, outside.pid
+
+
+#: What must not be collected: a Popen that still runs warns.
+_kept: list[subprocess.Popen[bytes]] = []
+
+
 def start_family(path: str) -> None:
     """Start one process in the group and one that leaves it, write down their pids, and hold the GIL."""
     sleep = [sys.executable, "-S", "-c", "import signal; signal.pause()"]

@@ -11,6 +11,7 @@ from bridge.channel import Progress
 from bridge.events import InterpreterDied, InterpreterReady, OutputLine
 from bridge.hub import Hub
 from bridge.interpreter_process import Interpreter
+from bridge.launchers.launcher import Launcher
 from bridge.options import InterpreterOptions
 from bridge.payload import EncodedCall, encode_call
 from supervision.clock import MonotonicClock
@@ -74,9 +75,9 @@ class Life:
 class House:
     """A hub with its interpreters."""
 
-    def __init__(self) -> None:
+    def __init__(self, launcher: Launcher | None = None) -> None:
         self.clock = MonotonicClock()
-        self.hub = Hub("house", clock=self.clock)
+        self.hub = Hub("house", clock=self.clock, launcher=launcher)
         self.hub.start()
         self._incarnations = 0
 

@@ -1,0 +1,276 @@
+"""Interpreters without a process, by a script: for tests, and for the failures of a provider that no test can order.
+
+One that starts is a thread that speaks the wire as a real one does, and runs calls in this process; so it has this
+process's modules, and what a call does to its process it does to this one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import signal
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, TypeAlias, final
+
+import attrs
+import zmq
+
+from bridge.certificate import ExitStatus
+from bridge.errors import LaunchFailed
+from bridge.interpreter import calls
+from bridge.interpreter.failures import Answer
+from bridge.interpreter.interruption import Achieved
+from bridge.launchers.launcher import Identity, LaunchSpec, Placement
+from bridge.launchers.notices import Fault, Notice, Pending, Preempted
+from bridge.options import InterpreterOptions
+from bridge.process_group import wait_readable
+from bridge.stacks import Stacks
+from bridge.wire import exchange
+from bridge.wire.board import Board
+from bridge.wire.boot_spec import BootSpec
+from bridge.wire.frames import CAPABILITIES, VERSION, Kind
+from supervision.clock import Clock
+
+__all__ = ["FakeInterpreter", "FakeLauncher", "Refuses", "Starts", "Step", "Stuck"]
+
+#: The least number that no process has: the kernel's limit is 2**22.
+_FIRST_PID: Final = 2**22 + 1
+
+
+@final
+@attrs.frozen
+class Starts:
+    """It starts, shakes hands and answers calls."""
+
+
+@final
+@attrs.frozen
+class Stuck:
+    """It is accepted and never shakes hands."""
+
+    why: str
+
+
+@final
+@attrs.frozen
+class Refuses:
+    """The launch fails, and that of its whole gang with it."""
+
+    fault: Fault
+    reason: str
+
+
+Step: TypeAlias = Starts | Stuck | Refuses
+
+
+@final
+class FakeLauncher:
+    """Each interpreter takes the next step of the script.
+
+    Args:
+        script: What happens to the first ones.
+        then: What happens to each after these.
+    """
+
+    def __init__(self, script: Iterable[Step] = (), *, then: Step | None = None) -> None:
+        self.launched: list[FakeInterpreter] = []  #: those that came to be, in order
+        self._steps = itertools.chain(script, itertools.repeat(Starts() if then is None else then))
+        self._lock = threading.Lock()  # guards both
+
+    def check(self, options: InterpreterOptions) -> None:
+        """Find nothing wrong."""
+
+    def launch(self, gang: Sequence[LaunchSpec]) -> Sequence[Placement]:
+        """See `launcher`; does not block."""
+        with self._lock:
+            steps = [next(self._steps) for _ in gang]
+            for spec, step in zip(gang, steps, strict=True):
+                if isinstance(step, Refuses):
+                    raise LaunchFailed(spec.identity.worker, step.reason, step.fault)
+            new = [
+                FakeInterpreter(spec, step, _FIRST_PID + len(self.launched) + number)
+                for number, (spec, step) in enumerate(zip(gang, steps, strict=True))
+            ]
+            self.launched += new
+        for each in new:
+            each.begin()
+        return [each.placement() for each in new]
+
+    def adopt(self, run_id: str) -> Sequence[tuple[Identity, Placement]]:
+        """Return what lives of the run, as an engine would whose interpreters outlive their service."""
+        with self._lock:
+            living = [each for each in self.launched if not each.is_dead()]
+        return [
+            (each.identity, each.placement())
+            for each in living
+            if each.identity.mark.partition(".")[0] == run_id
+        ]
+
+
+@final
+class FakeInterpreter:
+    """One that runs; the group and the lifeline of its placement, too. A test makes its fate with the methods below."""
+
+    def __init__(self, spec: LaunchSpec, step: Step, pid: int) -> None:
+        self.identity = spec.identity
+        self.pid = pid
+        self.pidfd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        board_fd = Board.create_fd()
+        self.board = Board(board_fd)
+        os.close(board_fd)
+        self._stacks = Stacks(Stacks.create_fd())
+        self.signals: list[int] = []  #: that it got
+        self._refused = 0  # the last call that was cancelled before it began; its own thread's
+        self._spec = spec
+        self._step = step
+        self._lock = threading.Lock()  # guards the next
+        self._status: ExitStatus | None = None
+        self._thread = threading.Thread(target=self._run, name=f"fake/{pid}", daemon=True)
+
+    # Its fate.
+
+    def notify(self, notice: Notice) -> None:
+        """Have the provider say *notice* of it."""
+        self._spec.sink(notice)
+
+    def preempt(self, grace: float, why: str = "somebody needs its place") -> None:
+        """Have its place taken away: a notice, and the end by SIGKILL, which a test need not wait for."""
+        self.notify(Preempted(grace, why))
+        self.end(ExitStatus(signal="SIGKILL"))
+
+    def end(self, status: ExitStatus) -> None:
+        """Let it end; what it says from now on is nobody's. The first end stays."""
+        with self._lock:
+            if self._status is None:
+                self._status = status
+                os.eventfd_write(self.pidfd, 1)
+
+    # The group.
+
+    def placement(self) -> Placement:
+        """Return what the service holds of it."""
+        return Placement(self, self.board, self, {}, self._stacks)
+
+    def interrupt(self) -> bool:
+        """Take note of it: what runs here runs in this process, where no signal ends a call."""
+        if self.is_dead():
+            return False
+        self.signals.append(signal.SIGINT)
+        return True
+
+    def signal(self, number: int) -> bool:
+        """End of it, whichever signal it is: it has no handlers."""
+        if self.is_dead():
+            return False
+        self.signals.append(number)
+        self.end(ExitStatus(signal=signal.Signals(number).name))
+        return True
+
+    def is_dead(self) -> bool:
+        return self._status is not None
+
+    def status(self) -> ExitStatus | None:
+        return self._status
+
+    def bury(self, clock: Clock, timeout: float) -> bool:
+        """End it, and wait for its thread, which a call that does not end holds up."""
+        self.end(ExitStatus(signal="SIGKILL"))
+        if self._thread.ident is not None:
+            self._thread.join(min(timeout, threading.TIMEOUT_MAX))
+        return not self._thread.is_alive()
+
+    def close(self) -> None:
+        """Give its descriptor back. Idempotent."""
+        if self.pidfd >= 0:
+            os.close(self.pidfd)
+            self.pidfd = -1
+
+    # Its life.
+
+    def begin(self) -> None:
+        """Start, or be stuck."""
+        if isinstance(self._step, Stuck):
+            self.notify(Pending(self._step.why))
+        else:
+            self._thread.start()
+
+    def _run(self) -> None:
+        context: Any = zmq.Context()
+        try:
+            with context.socket(zmq.DEALER) as data, context.socket(zmq.DEALER) as control:
+                for socket, endpoint in ((data, self.identity.data), (control, self.identity.control)):
+                    socket.linger = 0
+                    socket.connect(endpoint)
+                    exchange.send(socket, Kind.HELLO, self.identity.incarnation, 0, [self._hello()])
+                self._serve(data, control)
+        finally:
+            context.term()
+
+    def _serve(self, data: Any, control: Any) -> None:
+        poller = zmq.Poller()
+        for source in (data, control, self.pidfd):
+            poller.register(source, zmq.POLLIN)
+        while not wait_readable(self.pidfd, 0):
+            ready = dict(poller.poll())
+            # What came together with its end comes too late.
+            if wait_readable(self.pidfd, 0):
+                return
+            with contextlib.suppress(zmq.Again):
+                if control in ready:
+                    self._hear(control)
+                if data in ready:
+                    self._answer(data)
+
+    def _hear(self, control: Any) -> None:
+        header, _ = exchange.receive(control)
+        if header.kind is Kind.PING:
+            exchange.send(control, Kind.PONG, self.identity.incarnation, header.call_id)
+        elif header.kind is Kind.CANCEL:
+            # It hears this between two calls, so the one that is meant has ended, or will be refused.
+            achieved = Achieved.NOT_STARTED if header.call_id == self._refused else Achieved.TOO_LATE
+            text = achieved.value.encode()
+            exchange.send(control, Kind.CANCELLED, self.identity.incarnation, header.call_id, [text])
+        elif header.kind in {Kind.STOP, Kind.REFUSED}:
+            self.end(ExitStatus(code=int(header.kind is Kind.REFUSED)))
+
+    def _answer(self, data: Any) -> None:
+        header, body = exchange.receive(data)
+        if self.board.cancelled == header.call_id:
+            self._refused = header.call_id
+            answer: Answer = (Kind.CANCELLED, [b""])
+        else:
+            self.board.started = header.call_id
+            answer = calls.perform(self._boot, body)
+        # Not what it would have said after its end.
+        if not self.is_dead():
+            exchange.send(data, answer[0], self.identity.incarnation, header.call_id, answer[1])
+            self.board.finished = header.call_id
+
+    @property
+    def _boot(self) -> BootSpec:
+        """What a real one would have been told, as far as calls depend on it."""
+        options, unused = self._spec.options, dict.fromkeys(BootSpec._fields)
+        told = {
+            "secrets": options.secrets,
+            "log_level": options.log_level,
+            "codec": options.codec,
+            "allowed": options.allowed,
+        }
+        return BootSpec(**{**unused, **told})  # type: ignore[arg-type]
+
+    def _hello(self) -> bytes:
+        return json.dumps(
+            {
+                "worker": self.identity.worker,
+                "incarnation": self.identity.incarnation,
+                "nonce": self.identity.nonce,
+                "pid": self.pid,
+                "protocol": VERSION,
+                "python": "none (a fake)",
+                "pyzmq": zmq.__version__,
+                "capabilities": CAPABILITIES,
+            }
+        ).encode()
