@@ -58,14 +58,12 @@ def run(spec: BootSpec) -> None:
     reporting.lend(send_report)
     if spec.log_level is not None:
         _forward_logs(spec, data)
-    poller = zmq.Poller()
-    poller.register(data, zmq.POLLIN)
-    poller.register(stop_fd, zmq.POLLIN)
+    watched: list[Any] = [(data, int(zmq.POLLIN)), (stop_fd, int(zmq.POLLIN))]
     heard = Hearing(spec.incarnation, {Kind.CALL})
     bare = exchange.Bare(data)
     try:
         while True:
-            ready = poller.poll()
+            ready = zmq.zmq_poll(watched, -1)
             if ready[0][0] is not data or len(ready) > 1:
                 break
             _serve(spec, board, bare, heard, side)
