@@ -31,6 +31,7 @@ PURE = frozenset(
         "bridge.protocol",
         "bridge.wire.frames",
         "supervision.administration",
+        "supervision.admission",
         "supervision.arguments",
         "supervision.backoff",
         "supervision.child_spec",
