@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import queue
 import statistics
 import subprocess
@@ -22,7 +23,7 @@ import attrs
 import zmq
 
 from benchmarks.report import Line, Report, compared
-from benchmarks.rounds import Effort, in_rounds, pinned
+from benchmarks.rounds import Effort, apart, in_rounds, pinned
 from bridge.events import InterpreterReady
 from bridge.hub import Hub
 from bridge.interpreter_process import Interpreter
@@ -69,33 +70,36 @@ while poller.poll()[0][0] is socket:
     socket.send(socket.recv())
 """
 
-#: A fresh service: seconds from the pool's construction until two workers have answered.
+#: A fresh service: seconds from the pool's construction until two workers have answered. Each opens one end of a FIFO,
+#: which waits for the other end, so that one worker alone cannot answer both; nobody asks again and again meanwhile.
 OURS: Final = """
-import os, threading, time
+import os, sys, threading, time
 from actors import Pool
 
-def ask():
-    while len(pids) < 2:
-        pids.add(pool.call(os.getpid, timeout=30.0))
+def ask(flags):
+    answers.append(pool.call(os.open, sys.argv[1], flags, timeout=30.0))
 
 begun = time.perf_counter()
-pids = set()
+answers = []
 with Pool(workers=2) as pool:
-    threads = [threading.Thread(target=ask) for _ in range(2)]
+    threads = [threading.Thread(target=ask, args=(flags,)) for flags in (os.O_RDONLY, os.O_WRONLY)]
     for thread in threads: thread.start()
     for thread in threads: thread.join()
-    print(time.perf_counter() - begun)
+    took = time.perf_counter() - begun
+    assert len(answers) == 2
+    print(took)
 """
 SPAWN: Final = """
-import multiprocessing, os, time
+import multiprocessing, os, sys, time
 from concurrent.futures import ProcessPoolExecutor
 
 begun = time.perf_counter()
-pids = set()
 with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
-    while len(pids) < 2:
-        pids |= {future.result() for future in [pool.submit(os.getpid) for _ in range(2)]}
-    print(time.perf_counter() - begun)
+    futures = [pool.submit(os.open, sys.argv[1], flags) for flags in (os.O_RDONLY, os.O_WRONLY)]
+    answers = [future.result() for future in futures]
+    took = time.perf_counter() - begun
+    assert len(answers) == 2
+    print(took)
 """
 
 
@@ -148,10 +152,16 @@ def _calls(interpreter: Interpreter, scale: Scale) -> Sequence[Line]:
             "call": lambda: _median_of(scale.calls, call),
             "ping": lambda: _median_of(scale.calls, ping),
         }
+        with apart(interpreter.pid, pid):
+            two_cpus = in_rounds(scale.rounds, scale.turns, sides)
         with pinned(interpreter.pid, pid):
             one_cpu = in_rounds(scale.rounds, scale.turns, sides)
         free = in_rounds(scale.rounds, scale.turns, sides)
-    return [_against_ping("direct_call", one_cpu, CALL_GOAL), _against_ping("direct_call_free", free)]
+    return [
+        _against_ping("direct_call", two_cpus, CALL_GOAL),
+        _against_ping("direct_call_one_cpu", one_cpu),
+        _against_ping("direct_call_free", free),
+    ]
 
 
 def _against_ping(name: str, figures: dict[str, list[float]], goal: str = "") -> Line:
@@ -206,13 +216,16 @@ def _starts(count: int) -> Line:
 def _seconds_of(program: str) -> float:
     """Run *program* in a fresh Python, which finds what this one finds; return what it prints."""
     path = json.dumps(sys.path)
-    done = subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.path[:] = {path}\n{program}"],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
+    with tempfile.TemporaryDirectory(prefix="tw") as directory:
+        fifo = f"{directory}/fifo"
+        os.mkfifo(fifo)
+        done = subprocess.run(
+            [sys.executable, "-c", f"import sys; sys.path[:] = {path}\n{program}", fifo],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
     return float(done.stdout)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import final
 
-__all__ = ["Effort", "in_rounds", "pinned"]
+__all__ = ["Effort", "apart", "in_rounds", "pinned"]
 
 
 @final
@@ -54,16 +54,31 @@ def pinned(*others: int) -> Iterator[None]:
 
     Threads that exist move, whoever made them, and those made meanwhile come back.
     """
+    with _placed(others, min, min):
+        yield
+
+
+@contextlib.contextmanager
+def apart(*others: int) -> Iterator[None]:
+    """Run this process's threads on one CPU and those of the processes *others* on another; the rest is as with `pinned`."""
+    with _placed(others, min, max):
+        yield
+
+
+@contextlib.contextmanager
+def _placed(
+    others: Iterable[int], mine: Callable[[Set[int]], int], theirs: Callable[[Set[int]], int]
+) -> Iterator[None]:
     if not hasattr(os, "sched_setaffinity"):
         yield
         return
     before = os.sched_getaffinity(0)
-    pids = [os.getpid(), *others]
-    _move(pids, {min(before)})
+    _move([os.getpid()], {mine(before)})
+    _move(others, {theirs(before)})
     try:
         yield
     finally:
-        _move(pids, before)
+        _move([os.getpid(), *others], before)
 
 
 def _move(pids: Iterable[int], cpus: Set[int]) -> None:
