@@ -1,4 +1,4 @@
-"""What users call: pools of Python interpreter processes under supervisors, and sessions that stick to a worker.
+"""What users call: pools of Python interpreter processes under supervisors, sessions that stick to a worker, all errors.
 
 Light to import: a name is loaded when it is first used (PEP 562), because the worker processes import this package
 too, when they are sent a function of ``actors.demo``.
@@ -20,31 +20,105 @@ if TYPE_CHECKING:
     from actors.errors import SessionLost as SessionLost
     from actors.pool import Pool as Pool
     from actors.session import Session as Session
+    from bridge.errors import AdapterSetUpFailed as AdapterSetUpFailed
+    from bridge.errors import BridgeError as BridgeError
     from bridge.errors import CallCancelled as CallCancelled
     from bridge.errors import CallDeadline as CallDeadline
+    from bridge.errors import ChannelUnavailable as ChannelUnavailable
+    from bridge.errors import FunctionRefused as FunctionRefused
+    from bridge.errors import HubClosed as HubClosed
+    from bridge.errors import InterpreterUnusable as InterpreterUnusable
+    from bridge.errors import LaunchFailed as LaunchFailed
+    from bridge.errors import NoPong as NoPong
     from bridge.errors import NotPicklable as NotPicklable
+    from bridge.errors import PlatformUnsupported as PlatformUnsupported
+    from bridge.errors import ProtocolError as ProtocolError
     from bridge.errors import RemoteError as RemoteError
+    from bridge.errors import RemoteTraceback as RemoteTraceback
+    from bridge.errors import RunDirectoryUnusable as RunDirectoryUnusable
     from bridge.errors import WorkerDied as WorkerDied
     from bridge.ladder import Graces as Graces
     from bridge.options import InterpreterOptions as InterpreterOptions
+    from supervision.errors import ActorExited as ActorExited
+    from supervision.errors import AlreadyPresent as AlreadyPresent
+    from supervision.errors import AlreadyRegistered as AlreadyRegistered
+    from supervision.errors import AlreadyStarted as AlreadyStarted
+    from supervision.errors import CallSelf as CallSelf
+    from supervision.errors import CallTimeout as CallTimeout
+    from supervision.errors import ChildActive as ChildActive
+    from supervision.errors import ChildExists as ChildExists
+    from supervision.errors import ChildRestarting as ChildRestarting
+    from supervision.errors import ChildRunning as ChildRunning
+    from supervision.errors import InvalidSpec as InvalidSpec
+    from supervision.errors import MaxChildren as MaxChildren
+    from supervision.errors import NoProcess as NoProcess
+    from supervision.errors import NoSuchChild as NoSuchChild
+    from supervision.errors import NotMainThread as NotMainThread
+    from supervision.errors import RequestAbandoned as RequestAbandoned
+    from supervision.errors import SenderKilled as SenderKilled
+    from supervision.errors import SimpleOneForOne as SimpleOneForOne
+    from supervision.errors import StartError as StartError
+    from supervision.errors import StopFromWithin as StopFromWithin
+    from supervision.errors import SupervisionError as SupervisionError
+    from supervision.errors import TakesNoMessages as TakesNoMessages
+    from supervision.errors import TreeEnded as TreeEnded
+    from supervision.errors import TreeNotRunning as TreeNotRunning
+    from supervision.statem import IllegalTransition as IllegalTransition
 
 __all__ = [
+    "ActorExited",
+    "AdapterSetUpFailed",
+    "AlreadyPresent",
+    "AlreadyRegistered",
+    "AlreadyStarted",
+    "BridgeError",
     "CallCancelled",
     "CallDeadline",
     "CallExpired",
+    "CallSelf",
+    "CallTimeout",
+    "ChannelUnavailable",
+    "ChildActive",
+    "ChildExists",
+    "ChildRestarting",
+    "ChildRunning",
+    "FunctionRefused",
     "Graces",
+    "HubClosed",
+    "IllegalTransition",
     "InterpreterOptions",
+    "InterpreterUnusable",
+    "InvalidSpec",
+    "LaunchFailed",
+    "MaxChildren",
+    "NoPong",
+    "NoProcess",
+    "NoSuchChild",
+    "NotMainThread",
     "NotPicklable",
+    "PlatformUnsupported",
     "Pool",
     "PoolCannotStart",
     "PoolError",
     "PoolGaveUp",
     "PoolNotRunning",
     "PoolSaturated",
+    "ProtocolError",
     "RemoteError",
+    "RemoteTraceback",
+    "RequestAbandoned",
+    "RunDirectoryUnusable",
+    "SenderKilled",
     "Session",
     "SessionExpired",
     "SessionLost",
+    "SimpleOneForOne",
+    "StartError",
+    "StopFromWithin",
+    "SupervisionError",
+    "TakesNoMessages",
+    "TreeEnded",
+    "TreeNotRunning",
     "WorkerDied",
 ]
 
@@ -61,9 +135,54 @@ _MODULES = {
     ),
     "actors.pool": ("Pool",),
     "actors.session": ("Session",),
-    "bridge.errors": ("CallCancelled", "CallDeadline", "NotPicklable", "RemoteError", "WorkerDied"),
+    "bridge.errors": (
+        "AdapterSetUpFailed",
+        "BridgeError",
+        "CallCancelled",
+        "CallDeadline",
+        "ChannelUnavailable",
+        "FunctionRefused",
+        "HubClosed",
+        "InterpreterUnusable",
+        "LaunchFailed",
+        "NoPong",
+        "NotPicklable",
+        "PlatformUnsupported",
+        "ProtocolError",
+        "RemoteError",
+        "RemoteTraceback",
+        "RunDirectoryUnusable",
+        "WorkerDied",
+    ),
     "bridge.ladder": ("Graces",),
     "bridge.options": ("InterpreterOptions",),
+    "supervision.errors": (
+        "ActorExited",
+        "AlreadyPresent",
+        "AlreadyRegistered",
+        "AlreadyStarted",
+        "CallSelf",
+        "CallTimeout",
+        "ChildActive",
+        "ChildExists",
+        "ChildRestarting",
+        "ChildRunning",
+        "InvalidSpec",
+        "MaxChildren",
+        "NoProcess",
+        "NoSuchChild",
+        "NotMainThread",
+        "RequestAbandoned",
+        "SenderKilled",
+        "SimpleOneForOne",
+        "StartError",
+        "StopFromWithin",
+        "SupervisionError",
+        "TakesNoMessages",
+        "TreeEnded",
+        "TreeNotRunning",
+    ),
+    "supervision.statem": ("IllegalTransition",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -1,6 +1,7 @@
 """Erlang/OTP's supervision for Python: actors, supervisors, links, monitors, and trees of them.
 
-It knows nothing of processes. The names below are what one needs from day to day; the rest is in the modules.
+It knows nothing of processes. The names below are what one needs from day to day, and every error; the rest
+is in the modules.
 """
 
 from supervision.actor import Actor
@@ -17,7 +18,32 @@ from supervision.child_spec import (
 )
 from supervision.clock import Clock, MonotonicClock, VirtualClock
 from supervision.dynamic_supervisor import DynamicSupervisor
-from supervision.errors import SupervisionError
+from supervision.errors import (
+    ActorExited,
+    AlreadyPresent,
+    AlreadyRegistered,
+    AlreadyStarted,
+    CallSelf,
+    CallTimeout,
+    ChildActive,
+    ChildExists,
+    ChildRestarting,
+    ChildRunning,
+    InvalidSpec,
+    MaxChildren,
+    NoProcess,
+    NoSuchChild,
+    NotMainThread,
+    RequestAbandoned,
+    SenderKilled,
+    SimpleOneForOne,
+    StartError,
+    StopFromWithin,
+    SupervisionError,
+    TakesNoMessages,
+    TreeEnded,
+    TreeNotRunning,
+)
 from supervision.events import Event
 from supervision.exit_reason import KILLED, NORMAL, SHUTDOWN, ExitReason, crashed, shutdown
 from supervision.messages import (
@@ -38,8 +64,8 @@ from supervision.pending import Pending
 from supervision.ref import Ref
 from supervision.requests import From
 from supervision.serving import serve
-from supervision.state_machine import StateMachine
-from supervision.statem import TransitionTable
+from supervision.state_machine import Input, StateMachine
+from supervision.statem import IllegalTransition, TransitionTable
 from supervision.supervisor import (
     Supervisor,
     count_children,
@@ -61,9 +87,19 @@ __all__ = [
     "SHUTDOWN",
     "TIMEOUT",
     "Actor",
+    "ActorExited",
+    "AlreadyPresent",
+    "AlreadyRegistered",
+    "AlreadyStarted",
     "AutoShutdown",
     "AwaitReady",
     "Backoff",
+    "CallSelf",
+    "CallTimeout",
+    "ChildActive",
+    "ChildExists",
+    "ChildRestarting",
+    "ChildRunning",
     "ChildSpec",
     "ChildType",
     "Clock",
@@ -74,22 +110,37 @@ __all__ = [
     "Exit",
     "ExitReason",
     "From",
+    "IllegalTransition",
+    "Input",
+    "InvalidSpec",
+    "MaxChildren",
     "MonotonicClock",
+    "NoProcess",
+    "NoSuchChild",
+    "NotMainThread",
     "Pending",
     "Ref",
     "Reply",
+    "RequestAbandoned",
     "Response",
     "Restart",
+    "SenderKilled",
+    "SimpleOneForOne",
+    "StartError",
     "Started",
     "StateMachine",
     "Stop",
+    "StopFromWithin",
     "Strategy",
     "SupFlags",
     "SupervisionError",
     "Supervisor",
+    "TakesNoMessages",
     "Timeout",
     "TransitionTable",
     "Tree",
+    "TreeEnded",
+    "TreeNotRunning",
     "VirtualClock",
     "check_childspecs",
     "count_children",

@@ -7,7 +7,7 @@ What its thread does is in ``life``, starting one under a supervisor in ``starti
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar, final
+from typing import Any, ClassVar, TypeVar, final
 
 from supervision._pykka import Inbox, ThreadActor, own_attributes
 from supervision.cell import Cell
@@ -40,6 +40,8 @@ class Actor(ThreadActor):
     #: ``terminate`` when its supervisor stops it must trap exits (OTP's rule). An instance may set its own, at any
     #: time, as ``process_flag(trap_exit, ...)`` does.
     trap_exit: bool = False
+    #: Whether it answers what supervisors are asked; true of ``Supervisor`` and its subclasses alone.
+    supervises: ClassVar[bool] = False
 
     _cell: Cell
 
@@ -90,7 +92,15 @@ class Actor(ThreadActor):
         return own_attributes(self)
 
     def system_replace_state(self, state: Any) -> None:
-        """Take over the *state* of ``sys.replace_state``: by default, the attributes become those of this dict."""
+        """Take over the *state* of ``sys.replace_state``: by default, the attributes become those of this dict.
+
+        Raises:
+            TypeError: It is no mapping.
+        """
+        if not isinstance(state, Mapping):
+            raise TypeError(
+                f"{state!r}: expected a dict of attributes, as get_state gives it; return it changed"
+            )
         new = dict(state)
         for name in own_attributes(self):
             if name not in new:

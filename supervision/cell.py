@@ -13,6 +13,7 @@ from collections.abc import Callable
 from threading import get_ident
 from typing import Any, Protocol, final
 
+from supervision.arguments import checked_timeout
 from supervision.clock import Clock, open_gate
 from supervision.context import TreeContext
 from supervision.errors import CallSelf, CallTimeout, NoProcess, SenderKilled, StartError
@@ -63,6 +64,8 @@ class Cell:
         #: Set once, when the end has begun: from then on every message is refused (a dying actor would
         #: otherwise still answer what lay before its stop, and "is it up?" would lie).
         self.closing = False
+        #: Whether it is a supervisor, whatever its spec says; set before its thread runs.
+        self.supervises = False
         self.reason: ExitReason | None = None  #: set once, by whoever ends the cell first
         self.signals: deque[ExitSignal] = deque()  #: filled by any thread, taken by the actor's own
         #: Set once, before the starter is answered: what came with ``Started`` or ``ready``.
@@ -105,17 +108,28 @@ class Cell:
 
     def call(self, request: object, timeout: float, kind: type[Call] = Call) -> Any:
         """See ``Ref.call``; with ``SystemCall`` as *kind*, the framework itself answers in the actor's thread."""
-        if self.closing:
+        try:
+            valid = timeout >= 0
+        except TypeError:
+            valid = False
+        if not valid:
+            checked_timeout(timeout)
+        closing = self.closing
+        if closing:
             if self.thread is threading.current_thread():
                 raise CallSelf(self.ref.name)  # from its terminate
-            raise NoProcess(self.ref.name)
-        if self.ident == get_ident():
+            if self.reason is not None:
+                raise NoProcess(self.ref.name)
+        elif self.ident == get_ident():
             raise CallSelf(self.ref.name)
         if self._killed:
             self._refuse_killed()
         clock = self.context.clock
         call = kind(request, clock.now() + timeout)
-        self._put(call)
+        if closing:
+            self.opened(call)  # refused when its terminate is over: OTP's call, too, waits for that
+        else:
+            self._put(call)
         if not clock.acquire(call.gate, timeout):
             # The first answer counts: one that came in the very moment in which the time ran out, or this.
             call.fail(CallTimeout(self.ref.name, timeout))
@@ -131,12 +145,15 @@ class Cell:
         pending = Pending(self, sent)
         if reply_to is not None:
             sent.listener = lambda: reply_to.send(Response(pending))
-        if self.closing:
-            sent.fail(NoProcess(self.ref.name))
-        else:
-            if self._killed:
-                self._refuse_killed()
+        sender = self._killed.get(threading.current_thread()) if self._killed else None
+        if sender is not None:
+            sent.fail(SenderKilled(sender.name, self.ref.name))
+        elif not self.closing:
             self._put(sent)
+        elif self.reason is None:
+            self.opened(sent)
+        else:
+            sent.fail(NoProcess(self.ref.name))
         return pending
 
     def cast(self, message: object) -> None:
@@ -158,6 +175,7 @@ class Cell:
         return threading.current_thread() in self._killed
 
     def _refuse_killed(self) -> None:
+        """Raise ``SenderKilled`` if the calling thread is that of a killed actor."""
         sender = self._killed.get(threading.current_thread())
         if sender is not None:
             raise SenderKilled(sender.name, self.ref.name)
@@ -181,6 +199,7 @@ class Cell:
         """See ``Ref.stop``."""
         if self.thread is threading.current_thread():
             raise CallSelf(self.ref.name)
+        self._refuse_killed()
         self.send(StopRequest(reason))
         return self.join(timeout)
 

@@ -5,6 +5,7 @@ There is one for each tree and none for the process, so two trees, or one tree f
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
 from collections.abc import Iterator
@@ -13,8 +14,9 @@ from typing import final
 import attrs
 
 from supervision.clock import Clock
+from supervision.errors import NoProcess
 from supervision.events import ActorUnstopped
-from supervision.ref import Ref
+from supervision.ref import Ref, cell_of
 from supervision.registry import Registry
 from supervision.sinks import EventBus
 
@@ -44,6 +46,17 @@ class TreeContext:
     def next_incarnation(self) -> int:
         """Return a number that no other incarnation of this tree has; ``next`` on a count is atomic."""
         return next(self._incarnations)
+
+    def actor_of(self, thread: threading.Thread) -> Ref | None:
+        """Return the actor that has a name here and lives in *thread*, if one does."""
+        for name in self.registry.names():
+            ref = self.registry.whereis(name)
+            with contextlib.suppress(
+                NoProcess
+            ):  # a handle of something else, under a name that somebody gave it
+                if ref is not None and cell_of(ref).thread is thread:
+                    return ref
+        return None
 
     def abandoned(self, ref: Ref, thread: threading.Thread) -> None:
         """Remember a thread that would not stop, and forget those that have ended since."""

@@ -10,11 +10,9 @@ import math
 from collections.abc import Sequence
 from typing import Any, final
 
-import attrs
-
 from supervision.actor import InitResult
+from supervision.admission import Admission
 from supervision.child_spec import ChildSpec, SupFlags
-from supervision.errors import InvalidSpec, MaxChildren
 from supervision.supervisor import Supervisor
 
 __all__ = ["DynamicSupervisor"]
@@ -43,19 +41,12 @@ class DynamicSupervisor(Supervisor):
         extra_arguments: Sequence[Any] = (),
     ) -> InitResult:
         """Start with no children."""
-        whole = isinstance(max_children, int) and not isinstance(max_children, bool)
-        if not (whole and max_children >= 0) and max_children != math.inf:
-            raise InvalidSpec("max_children", max_children, "a whole number >= 0 or math.inf")
-        if not isinstance(extra_arguments, list | tuple):
-            raise InvalidSpec("extra_arguments", extra_arguments, "a list or tuple")
-        self._max_children = max_children
-        self._extra_arguments = tuple(extra_arguments)
+        self._admission = Admission(
+            max_children=max_children,
+            extra_arguments=tuple(extra_arguments) if isinstance(extra_arguments, list) else extra_arguments,
+        )
         return super().init(SupFlags(intensity=intensity, period=period))
 
     def admit(self, spec: ChildSpec) -> ChildSpec:
         """Refuse a child beyond the limit; put the extra arguments before its own."""
-        if len(self._state.children) >= self._max_children:
-            raise MaxChildren(int(self._max_children))
-        return (
-            attrs.evolve(spec, args=(*self._extra_arguments, *spec.args)) if self._extra_arguments else spec
-        )
+        return self._admission.admit(spec, len(self._state.children))

@@ -33,6 +33,7 @@ __all__ = [
     "SenderKilled",
     "SimpleOneForOne",
     "StartError",
+    "StopFromWithin",
     "SupervisionError",
     "TakesNoMessages",
     "TreeEnded",
@@ -48,7 +49,7 @@ class SupervisionError(Exception):
 
 
 class NoProcess(SupervisionError):
-    """The actor was already down and the message was not delivered; look it up again, or start it."""
+    """The actor was down already and the message was not delivered; look it up again, or start it."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -89,7 +90,7 @@ class ActorExited(SupervisionError):
 
 
 class CallSelf(SupervisionError):
-    """An actor called itself and would have waited for ever; cast instead, or call the method directly."""
+    """An actor called itself, or stops its own tree, and would wait for ever; the text says what to do instead."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -98,6 +99,21 @@ class CallSelf(SupervisionError):
     def __str__(self) -> str:
         return (
             f"actor {self.name!r} called itself, which could never be answered; use cast(), or a plain method"
+        )
+
+
+class StopFromWithin(CallSelf):
+    """An actor stops its own tree and would wait for its own end; return ``Stop``, or stop it from another thread."""
+
+    def __init__(self, name: str, tree: str) -> None:
+        super().__init__(name)
+        self.args = (name, tree)
+        self.tree = tree
+
+    def __str__(self) -> str:
+        return (
+            f"actor {self.name!r} stops its own tree {self.tree!r}, which would wait for it; return Stop(SHUTDOWN) as a "
+            "significant child of a root with auto_shutdown, or have another thread call stop()"
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, final
 
+from supervision.arguments import checked_timeout
 from supervision.clock import open_gate
 from supervision.errors import CallSelf, CallTimeout, RequestAbandoned
 from supervision.requests import Request
@@ -35,12 +36,15 @@ class Pending:
             timeout: Seconds of the tree's clock; ``math.inf`` waits for ever, 0 does not wait.
 
         Raises:
-            NoProcess: The actor was already down; the request was not delivered.
+            NoProcess: The actor was down already; the request was not delivered.
+            SenderKilled: It was sent by the thread of a killed actor; it was not delivered.
             CallTimeout: No reply in time; the actor may still be handling it.
             ActorExited: The actor ended before replying; ``reason`` says why.
             RequestAbandoned: It was given up before.
             CallSelf: The request went to the actor whose thread waits, which could never answer.
+            TypeError, ValueError: *timeout* is no number of seconds >= 0.
         """
+        checked_timeout(timeout)
         request, cell = self._request, self._cell
         if not request.answered():
             if cell.runs_here():

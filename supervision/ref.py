@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, final
 
+from supervision.arguments import checked_timeout
 from supervision.errors import NoProcess
 from supervision.exit_reason import SHUTDOWN, ExitReason, Killed, checked_reason
 
@@ -54,10 +55,13 @@ class Ref:
                 that expires in the mailbox is not handled.
 
         Raises:
-            NoProcess: The actor was already down; the request was not delivered.
+            NoProcess: The actor was down already; the request was not delivered.
             CallTimeout: No reply in time; the actor may still be handling it.
-            ActorExited: The actor ended before replying; ``reason`` says why.
+            ActorExited: The actor ended before replying; ``reason`` says why. So it is, too, for who calls while it is
+                in ``terminate``: as in OTP, the call waits for its end.
             CallSelf: Called from the actor's own thread, which could never answer.
+            SenderKilled: The calling thread is that of a killed actor.
+            TypeError, ValueError: *timeout* is no number of seconds >= 0.
         """
         cell = self._cell
         if cell is None:
@@ -72,7 +76,8 @@ class Ref:
             reply_to: An actor that is sent a ``Response`` when the answer is here, or the news that none will come.
 
         Returns:
-            What to ``wait`` at. An actor that is down is told there, by ``NoProcess``.
+            What to ``wait`` at. An actor that is down is told there, by ``NoProcess``, and a sender that has been
+            killed, by ``SenderKilled``.
 
         Raises:
             NoProcess: This handle was pickled and belongs to no actor of this process, or *reply_to* was.
@@ -133,7 +138,7 @@ class Ref:
     def exit(self, reason: ExitReason, *, sender: Ref | None = None) -> None:
         """Send an exit signal, as OTP's ``exit(Pid, Reason)``: ``KILLED`` cannot be trapped, ``NORMAL`` is ignored.
 
-        Never blocks. An actor that does not trap exits ends without ``terminate``; one that does gets an ``Exit``.
+        Never blocks; from the thread of a killed actor it does nothing. An actor that does not trap exits ends without ``terminate``; one that does gets an ``Exit``.
         After ``KILLED`` the actor is down when this returns; a handler that was running goes on in its thread,
         but nothing more comes of it (a thread cannot be killed).
 
@@ -152,7 +157,8 @@ class Ref:
         """Ask the actor to run ``terminate`` and end with *reason*, and wait; OTP's ``gen_server:stop``.
 
         Args:
-            reason: What watchers are told.
+            reason: What watchers are told; a ``terminate`` that raises ends it with ``crashed`` instead, which ``join``
+                tells, and this does not.
             timeout: Seconds to wait; 0 asks and does not wait, ``math.inf`` waits for ever.
 
         Returns:
@@ -160,9 +166,12 @@ class Ref:
 
         Raises:
             CallSelf: From the actor's own thread; return ``Stop(reason)`` from a handler instead.
-            TypeError: *reason* is no exit reason.
+            SenderKilled: The calling thread is that of a killed actor; nothing was asked.
+            TypeError: *reason* is no exit reason, or *timeout* no number.
+            ValueError: *timeout* is below 0, or NaN.
         """
         checked_reason(reason)
+        checked_timeout(timeout)
         return True if self._cell is None else self._cell.stop(reason, timeout)
 
     def join(self, *, timeout: float = 5.0) -> ExitReason | None:
@@ -170,7 +179,9 @@ class Ref:
 
         Raises:
             NoProcess: This handle was pickled and belongs to no actor of this process.
+            TypeError, ValueError: *timeout* is no number of seconds >= 0.
         """
+        checked_timeout(timeout)
         cell = self._live()
         return cell.reason if cell.join(timeout) else None
 
@@ -198,6 +209,7 @@ def cell_of(ref: Ref) -> Cell:
     """
     if not isinstance(ref, Ref):
         raise TypeError(
-            f"{ref!r}: expected a Ref, as start_child(...) or tree.registry.whereis(name) gives it"
+            f"{ref!r}: expected a Ref, as start_child(...) or tree.registry.whereis(name) gives it (None is the answer "
+            "for a name that nobody has, and of a child that does not run)"
         )
     return ref._live()

@@ -115,6 +115,7 @@ def _launch(spec: ChildSpec, cell: Cell, inbox: _pykka.Inbox | task.FunctionInbo
         supervised.attach(cell)
     elif isinstance(start, type) and issubclass(start, Actor):
         actor = _made(start)
+        cell.supervises = actor.supervises
         actor.actor_inbox = inbox
         _pykka.lead_through_door(actor.actor_ref, inbox, cell.sender_is_killed)
         actor.attach(cell, spec.args, spec.kwargs)

@@ -107,7 +107,7 @@ class Keyword(enum.Enum):
 
 #: Have this event again after the next change of state, before those that came later.
 POSTPONE: Final = Keyword.POSTPONE
-#: Run ``state_enter`` again although the state does not change.
+#: Run ``state_enter`` again although the state does not change; from there, too, with this state as its *old*.
 REPEAT_STATE: Final = Keyword.REPEAT_STATE
 
 

@@ -231,8 +231,11 @@ class StateEngine(Generic[S, E]):
             self._postponed.clear()
             yield from self._cancel(Timer.STATE)
         self._queue.extendleft(reversed(inserted))
-        if enter:
-            yield from self._carry_out(_listed(self._handlers.state_enter(old, self.state)), timeouts, None)
+        while enter:
+            entry = _listed(self._handlers.state_enter(old, self.state))
+            old, enter = self.state, REPEAT_STATE in entry
+            rest = [action for action in entry if action is not REPEAT_STATE]
+            yield from self._carry_out(rest, timeouts, None)
             if self.ended:
                 return
         for timeout in timeouts:
@@ -261,7 +264,7 @@ class StateEngine(Generic[S, E]):
                 inserted.append(Happened(action.event, action.content, Source.INTERNAL))
             else:
                 where = (
-                    "on entry of a state, where only Answer, timeouts and Stop are"
+                    "on entry of a state, where only Answer, timeouts, REPEAT_STATE and Stop are"
                     if inserted is None
                     else "here"
                 )

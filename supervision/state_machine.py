@@ -19,7 +19,7 @@ from supervision.messages import NOREPLY, AwaitReady, Continue, Ignore, Started,
 from supervision.requests import From
 from supervision.state_actions import Actions, Answer, Happened, Illegal, Source
 from supervision.state_engine import CancelTimer, Effect, Ended, Moved, Refused, StartTimer, StateEngine
-from supervision.statem import TransitionTable
+from supervision.statem import TransitionTable, word_of
 
 __all__ = ["Input", "StateMachine"]
 
@@ -135,7 +135,7 @@ class StateMachine(Actor, Generic[S, E]):
         return self._carry_out(self._machine.engine.begin(term.actions))
 
     def status(self) -> Mapping[str, object]:
-        return {"state": self.state.value}
+        return {"state": word_of(self.state)}
 
     def system_get_state(self) -> tuple[S, dict[str, Any]]:
         """Return the state and the data, as gen_statem's ``get_state`` does."""
@@ -145,8 +145,12 @@ class StateMachine(Actor, Generic[S, E]):
         """Take over state and data; the new state is not entered, as in gen_statem.
 
         Raises:
-            TypeError: The state is not one of the table's.
+            TypeError: It is no such pair, or the state is not one of the table's.
         """
+        if not isinstance(state, tuple) or len(state) != 2:
+            raise TypeError(
+                f"{state!r}: expected a pair, as get_state gives it: a state and a dict of attributes"
+            )
         new, data = state
         if not isinstance(new, type(self.state)):
             raise TypeError(f"state {new!r}: expected a member of {type(self.state).__name__}")
@@ -198,9 +202,9 @@ class StateMachine(Actor, Generic[S, E]):
                 StateChanged(
                     actor=self.ref.name,
                     incarnation=self.ref.incarnation,
-                    old=old.value,
-                    event=event.value,
-                    new=new.value,
+                    old=word_of(old),
+                    event=word_of(event),
+                    new=word_of(new),
                 )
             )
 

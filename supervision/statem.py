@@ -13,8 +13,9 @@ from types import MappingProxyType
 from typing import Generic, TypeVar, final
 
 from supervision.errors import SupervisionError
+from supervision.mermaid import Arrow, state_diagram
 
-__all__ = ["IllegalTransition", "TransitionTable"]
+__all__ = ["IllegalTransition", "TransitionTable", "word_of"]
 
 S = TypeVar("S", bound=enum.Enum)
 E = TypeVar("E", bound=enum.Enum)
@@ -35,12 +36,19 @@ class IllegalTransition(SupervisionError):
         return f"{self.subject} that is {self.state} cannot take {self.event!r}; it can take {possible}"
 
 
+def word_of(member: enum.Enum) -> str:
+    """Return what a state or event is called in texts: its value if that is a str, else its name."""
+    value = member.value
+    return value if isinstance(value, str) else member.name
+
+
 @final
 class TransitionTable(Generic[S, E]):
     """A total table: for every state the events that it takes and where each leads.
 
     Args:
-        subject: What the machine describes, with its article, for errors ("a worker").
+        subject: What the machine describes, with its article, for errors ("a worker"). States and events are called
+            there by their values if those are strings, else by their names.
         initial: The state it begins in.
         rows: For each state of the enumeration, event to next state; a final state's row is empty.
         postponed: For a state, the events that wait there until another state takes them.
@@ -60,7 +68,7 @@ class TransitionTable(Generic[S, E]):
         postponed: Mapping[S, Collection[E]] = MappingProxyType({}),
         timeouts: Mapping[S, tuple[float, E]] = MappingProxyType({}),
     ) -> None:
-        missing = [state.value for state in type(initial) if state not in rows]
+        missing = [word_of(state) for state in type(initial) if state not in rows]
         if missing:
             raise ValueError(f"{subject}: no row for {', '.join(missing)}; a final state has an empty one")
         self.subject = subject
@@ -72,7 +80,7 @@ class TransitionTable(Generic[S, E]):
         self.event_types: tuple[type[E], ...] = tuple({type(event) for _, event, _ in self.edges()})
         unreachable = set(type(initial)) - self._reachable()
         if unreachable:
-            raise ValueError(f"{subject}: nothing leads to {', '.join(sorted(s.value for s in unreachable))}")
+            raise ValueError(f"{subject}: nothing leads to {', '.join(sorted(map(word_of, unreachable)))}")
         self._check_waiting()
 
     def next(self, state: S, event: E) -> S:
@@ -84,8 +92,8 @@ class TransitionTable(Generic[S, E]):
         try:
             return self._rows[state][event]
         except KeyError:
-            possible = tuple(each.value for each in self._rows[state])
-            raise IllegalTransition(self.subject, state.value, event.value, possible) from None
+            possible = tuple(map(word_of, self._rows[state]))
+            raise IllegalTransition(self.subject, word_of(state), word_of(event), possible) from None
 
     def takes(self, state: S, event: E) -> bool:
         """Return whether *event* can happen in *state*."""
@@ -111,34 +119,40 @@ class TransitionTable(Generic[S, E]):
 
     def as_mermaid(self) -> str:
         """Return the machine as a Mermaid state diagram, for the docs."""
-        lines = ["stateDiagram-v2", f"    [*] --> {self.initial.value}"]
-        for state, event, target in self.edges():
-            timeout = self._timeouts.get(state)
-            after = f" after {timeout[0]:g} s" if timeout is not None and timeout[1] is event else ""
-            lines.append(f"    {state.value} --> {target.value}: {event.value}{after}")
-        lines += [
-            f"    note right of {state.value}: postpones {', '.join(event.value for event in events)}"
-            for state, events in self._postponed.items()
-            if events
-        ]
-        lines += [f"    {state.value} --> [*]" for state in self._rows if self.is_final(state)]
-        return "\n".join(lines)
+        return state_diagram(
+            word_of(self.initial),
+            [word_of(state) for state in self._rows],
+            [Arrow(word_of(old), word_of(new), self._label(old, event)) for old, event, new in self.edges()],
+            notes={
+                word_of(state): f"postpones {', '.join(map(word_of, events))}"
+                for state, events in self._postponed.items()
+                if events
+            },
+            finals=[word_of(state) for state in self._rows if self.is_final(state)],
+        )
+
+    def _label(self, state: S, event: E) -> str:
+        timeout = self._timeouts.get(state)
+        after = f" after {timeout[0]:g} s" if timeout is not None and timeout[1] is event else ""
+        return f"{word_of(event)}{after}"
 
     def _check_waiting(self) -> None:
         for state, events in self._postponed.items():
             if self.is_final(state):
-                raise ValueError(f"{self.subject}: {state.value} is final and cannot postpone anything")
-            both = [event.value for event in events if self.takes(state, event)]
+                raise ValueError(f"{self.subject}: {word_of(state)} is final and cannot postpone anything")
+            both = [word_of(event) for event in events if self.takes(state, event)]
             if both:
-                raise ValueError(f"{self.subject}: {state.value} both takes and postpones {', '.join(both)}")
+                raise ValueError(
+                    f"{self.subject}: {word_of(state)} both takes and postpones {', '.join(both)}"
+                )
         for state, (seconds, event) in self._timeouts.items():
             if not (seconds > 0 and math.isfinite(seconds)):
                 raise ValueError(
-                    f"{self.subject}: the timeout of {state.value} is {seconds!r}; expected seconds > 0"
+                    f"{self.subject}: the timeout of {word_of(state)} is {seconds!r}; expected seconds > 0"
                 )
             if not self.takes(state, event):
                 raise ValueError(
-                    f"{self.subject}: {state.value} does not take {event.value!r}, the event of its timeout"
+                    f"{self.subject}: {word_of(state)} does not take {word_of(event)!r}, the event of its timeout"
                 )
 
     def _reachable(self) -> set[S]:

@@ -1,6 +1,7 @@
 """The supervisor: an actor that receives, has ``decisions`` decide, and carries the commands out.
 
-No rule is here. The functions at the end are what others call; they have OTP's names and block the calling thread.
+No rule is here. The functions at the end are what others call; they have OTP's names and block the calling thread. Each
+raises ``TypeError`` in the caller, and asks nobody, if what it is given is no supervisor's ``Ref``.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ class Supervisor(Actor):
     """
 
     trap_exit = True
+    supervises = True
     #: Whether nothing is kept of a child that ended, and all are stopped at once: a dynamic supervisor's way.
     forgets: ClassVar[bool] = False
 
@@ -199,6 +201,14 @@ def _is_dead(which: str | Ref) -> bool:
     return isinstance(which, Ref) and not which.is_alive()
 
 
+def _ask(supervisor: Ref, request: object, timeout: float) -> Any:
+    """Call *supervisor*, if it is one: what another actor made of the request would be its crash."""
+    cell = cell_of(supervisor)
+    if not cell.supervises:
+        raise TypeError(f"{supervisor!r} is no supervisor: expected the Ref of one, as tree.root is")
+    return supervisor.call(request, timeout=timeout)
+
+
 def start_child(
     supervisor: Ref, spec: ChildSpec | Sequence[Any], *, timeout: float = _PATIENCE
 ) -> Ref | None:
@@ -216,7 +226,7 @@ def start_child(
         StartError: It did not start; its spec was not kept.
         NoProcess, CallTimeout, ActorExited: As ``Ref.call``.
     """
-    ref: Ref | None = supervisor.call(StartChild(spec), timeout=timeout)
+    ref: Ref | None = _ask(supervisor, StartChild(spec), timeout)
     return ref
 
 
@@ -234,7 +244,7 @@ def terminate_child(supervisor: Ref, which: str | Ref, *, timeout: float = _PATI
         SimpleOneForOne: An id was given to a ``simple_one_for_one``.
         NoProcess, CallTimeout, ActorExited: As ``Ref.call``.
     """
-    supervisor.call(TerminateChild(which), timeout=timeout)
+    _ask(supervisor, TerminateChild(which), timeout)
 
 
 def restart_child(supervisor: Ref, id: str, *, timeout: float = _PATIENCE) -> Ref | None:
@@ -247,7 +257,7 @@ def restart_child(supervisor: Ref, id: str, *, timeout: float = _PATIENCE) -> Re
         StartError: It did not start; its spec is kept.
         NoProcess, CallTimeout, ActorExited: As ``Ref.call``.
     """
-    ref: Ref | None = supervisor.call(RestartChild(id), timeout=timeout)
+    ref: Ref | None = _ask(supervisor, RestartChild(id), timeout)
     return ref
 
 
@@ -260,7 +270,7 @@ def delete_child(supervisor: Ref, id: str, *, timeout: float = _PATIENCE) -> Non
         SimpleOneForOne: Children have no ids here.
         NoProcess, CallTimeout, ActorExited: As ``Ref.call``.
     """
-    supervisor.call(DeleteChild(id), timeout=timeout)
+    _ask(supervisor, DeleteChild(id), timeout)
 
 
 def which_children(supervisor: Ref, *, timeout: float = 5.0) -> tuple[ChildInfo, ...]:
@@ -269,7 +279,7 @@ def which_children(supervisor: Ref, *, timeout: float = 5.0) -> tuple[ChildInfo,
     Raises:
         NoProcess, CallTimeout, ActorExited: As ``Ref.call``; a supervisor that is starting a child answers after that.
     """
-    rows: tuple[ChildInfo, ...] = supervisor.call(WhichChildren(), timeout=timeout)
+    rows: tuple[ChildInfo, ...] = _ask(supervisor, WhichChildren(), timeout)
     return rows
 
 
@@ -279,7 +289,7 @@ def count_children(supervisor: Ref, *, timeout: float = 5.0) -> ChildCounts:
     Raises:
         NoProcess, CallTimeout, ActorExited: As ``Ref.call``.
     """
-    counts: ChildCounts = supervisor.call(CountChildren(), timeout=timeout)
+    counts: ChildCounts = _ask(supervisor, CountChildren(), timeout)
     return counts
 
 
@@ -296,5 +306,5 @@ def get_childspec(supervisor: Ref, which: str | Ref, *, timeout: float = 5.0) ->
         NoSuchChild: It is none of this supervisor's, or a handle was given to one whose children have lasting ids.
         NoProcess, CallTimeout, ActorExited: As ``Ref.call``.
     """
-    spec: ChildSpec = supervisor.call(GetChildSpec(which), timeout=timeout)
+    spec: ChildSpec = _ask(supervisor, GetChildSpec(which), timeout)
     return spec

@@ -37,7 +37,11 @@ def replace_state(ref: Ref, function: Callable[[Any], Any], *, timeout: float = 
     Raises:
         NoProcess, CallTimeout, ActorExited, CallSelf: As ``Ref.call``.
         TakesNoMessages: *ref* is a function, or a plain pykka actor.
+        TypeError: *function* cannot be called; or what it returned is no state: by default a dict of attributes, of a
+            ``StateMachine`` a pair of state and dict.
     """
+    if not callable(function):
+        raise TypeError(f"{function!r}: expected a function that is given the state and returns the new one")
     return cell_of(ref).ask_system(ReplaceState(function), timeout)
 
 

@@ -26,10 +26,17 @@ from supervision.child_spec import (
 from supervision.clock import Clock, MonotonicClock
 from supervision.context import TreeContext
 from supervision.ending import ExitHook, end_root
-from supervision.errors import ActorExited, NoProcess, TreeEnded, TreeNotRunning
+from supervision.errors import (
+    ActorExited,
+    NoProcess,
+    SenderKilled,
+    StopFromWithin,
+    TreeEnded,
+    TreeNotRunning,
+)
 from supervision.exit_reason import ExitReason, Killed, is_failure
 from supervision.messages import Ignore
-from supervision.ref import Ref
+from supervision.ref import Ref, cell_of
 from supervision.registry import Registry
 from supervision.sinks import EventBus
 from supervision.starting import start_child as start_actor
@@ -104,7 +111,11 @@ class Tree:
 
     @property
     def events(self) -> EventBus:
-        """The tree's events; subscribe before ``start`` to see all."""
+        """The tree's events; subscribe before ``start`` to see all.
+
+        Subscribers are called in the thread in which it happens, an actor's as a rule: they must be quick, may not wait
+        for an actor, and look after their own locks.
+        """
         return self.context.events
 
     @property
@@ -146,12 +157,20 @@ class Tree:
         Args:
             timeout: Seconds for all of it; what has not ended then is left to itself and named by ``unstopped``.
                 ``math.inf`` waits for ever. A start that is under way in another thread gets as many real seconds.
+                Children are stopped one after the other, so one that hangs longer than this uses it up: give children
+                a ``shutdown`` well below it.
 
         Returns:
             Whether everything ended in time. True in a forked copy of the process, where nothing is done.
+
+        Raises:
+            StopFromWithin: Called from the thread of one of its own actors, whose end it would wait for. Nothing was done.
+            SenderKilled: Called from the thread of one that has been killed. Nothing was done.
+            TypeError: *timeout* is no number.
         """
         if self._is_copy():
             return True  # before any lock: it may have been held by a thread that is not here
+        self._refuse_own_thread()
         if not self._starting.acquire(timeout=min(max(0.0, timeout), threading.TIMEOUT_MAX)):
             return False
         root = self._root
@@ -185,6 +204,10 @@ class Tree:
         """Return the actors that were killed, or left to themselves by ``stop``, and whose threads still run."""
         return self.context.unstopped()
 
+    def unstopped_count(self) -> int:
+        """Return how many actors would not stop in their shutdown time, and were killed, since the tree was made."""
+        return self.context.unstopped_count()
+
     def start_child(self, spec: ChildSpec) -> Ref | None:
         """Add a child to the root; see ``supervisor.start_child``.
 
@@ -195,6 +218,9 @@ class Tree:
         """
         self._refuse_copy()
         root = self.root
+        cell = cell_of(root)
+        if cell.closing and cell.reason is None:
+            raise TreeNotRunning(self.name, "ending")
         try:
             return add_child(root, spec)
         except (NoProcess, ActorExited) as error:
@@ -206,7 +232,7 @@ class Tree:
 
     def snapshot(self, timeout: float = 1.0) -> TreeNode:
         """Return the tree as it is now. Asks every actor; one that gives no answer in *timeout* s is shown as busy."""
-        return attrs.evolve(snapshot(self.root, ChildType.SUPERVISOR, timeout), unstopped=self.unstopped())
+        return attrs.evolve(snapshot(self.root, timeout), unstopped=self.unstopped())
 
     def as_text(self) -> str:
         """Return the tree as an indented picture."""
@@ -232,6 +258,15 @@ class Tree:
             raise TreeNotRunning(
                 self.name, f"that of process {self._owner}, and this one is a forked copy of it"
             )
+
+    def _refuse_own_thread(self) -> None:
+        thread = threading.current_thread()
+        killed = self.context.killed.get(thread)
+        if killed is not None:
+            raise SenderKilled(killed.name, self.name)
+        own = self.context.actor_of(thread)
+        if own is not None:
+            raise StopFromWithin(own.name, self.name)
 
     def _end(self) -> None:
         self._ended = True

@@ -14,17 +14,17 @@ import attrs
 
 from supervision.child_spec import ChildType
 from supervision.errors import SupervisionError
+from supervision.mermaid import in_quotes
 from supervision.ref import Ref, cell_of
 from supervision.requests import GetStatus
-from supervision.supervisor import which_children
+from supervision.supervisor import ChildInfo, which_children
 
 __all__ = ["TreeNode", "snapshot"]
 
-#: What would mean something in a quoted label of Mermaid, whose own escapes begin with "#".
-_MERMAID: Final = str.maketrans({"#": "#35;", '"': "#quot;", "<": "#lt;", ">": "#gt;", "\n": " "})
-
 #: What is said of an actor that has ended, and whose thread has not.
 _UNSTOPPED: Final = "unstopped: its thread still runs"
+
+_RUNNING: Final = "running"
 
 
 @final
@@ -33,13 +33,16 @@ class TreeNode:
     """One actor and those below it, at one moment."""
 
     id: str
-    type: ChildType
+    type: ChildType  #: what it is, if it runs; else what its spec says
     incarnation: int | None  #: None when it does not run
     restarts: int
     status: Mapping[str, object]  #: what the actor says of itself
     children: tuple[TreeNode, ...] = ()
     #: Of the root: the actors that would not stop, or were killed, and whose threads still run.
     unstopped: tuple[Ref, ...] = ()
+    #: "running", "restarting" (it waits for its next try), "not running", "ending", "ended: ..." with the exit reason,
+    #: or "no answer (...)" with the error.
+    state: str = _RUNNING
 
     def as_text(self) -> str:
         """Return the node and what is below it, a line each."""
@@ -50,6 +53,7 @@ class TreeNode:
         return {
             "id": self.id,
             "type": self.type.value,
+            "state": self.state,
             "incarnation": self.incarnation,
             "restarts": self.restarts,
             "status": dict(self.status),
@@ -77,8 +81,8 @@ class TreeNode:
 
     def _parts(self) -> Iterator[str]:
         said = dict(self.status)
-        if self.incarnation is None:
-            said["state"] = "not running"
+        if self.state != _RUNNING:
+            said["state"] = self.state
         if self.restarts:
             said["restarts"] = self.restarts
         yield self.id
@@ -87,15 +91,15 @@ class TreeNode:
 
     def _boxes(self, numbers: Iterator[int], parent: int | None) -> Iterator[str]:
         number = next(numbers)
-        label = "<br>".join(part.translate(_MERMAID) for part in self._parts())
+        label = in_quotes(self._parts())
         left, right = ("[", "]") if self.type is ChildType.SUPERVISOR else ("(", ")")
-        yield f'    n{number}{left}"{label}"{right}'
+        yield f"    n{number}{left}{label}{right}"
         if parent is not None:
             yield f"    n{parent} --> n{number}"
         for child in self.children:
             yield from child._boxes(numbers, number)
         for ref in self.unstopped:
-            yield f'    n{next(numbers)}>"{str(ref).translate(_MERMAID)}<br>{_UNSTOPPED}"]'
+            yield f"    n{next(numbers)}>{in_quotes([str(ref), _UNSTOPPED])}]"
 
     def _lines(self, first: str, rest: str) -> Iterator[str]:
         yield first + self.describe()
@@ -106,20 +110,26 @@ class TreeNode:
             yield f"{ref}  {_UNSTOPPED}"
 
 
-def snapshot(ref: Ref, type: ChildType, timeout: float, *, restarts: int = 0) -> TreeNode:
+def snapshot(ref: Ref, timeout: float, *, restarts: int = 0) -> TreeNode:
     """Ask *ref* and all below it what they are. Blocks for at most *timeout* seconds for each actor."""
-    id = ref.name.rpartition("/")[2]
+    id, cell = ref.name.rpartition("/")[2], cell_of(ref)
+    # What it is, and not what its spec calls it: a supervisor has children, and nobody else takes the question.
+    type = ChildType.SUPERVISOR if cell.supervises else ChildType.WORKER
+    if cell.closing and ref.is_alive():
+        return TreeNode(id, type, ref.incarnation, restarts, {}, state="ending")
     try:
-        status = cell_of(ref).ask_system(GetStatus(), timeout)
-        rows = which_children(ref, timeout=timeout) if type is ChildType.SUPERVISOR else ()
+        status = cell.ask_system(GetStatus(), timeout)
+        rows = which_children(ref, timeout=timeout) if cell.supervises else ()
     except SupervisionError as error:
         end = None if ref.is_alive() else ref.join(timeout=0)
         state = f"no answer ({error.__class__.__name__})" if end is None else f"ended: {end}"
-        return TreeNode(id, type, ref.incarnation, restarts, {"state": state})
+        return TreeNode(id, type, ref.incarnation, restarts, {}, state=state)
     children = tuple(
-        TreeNode(row.id, row.type, None, row.restarts, {})
-        if row.ref is None
-        else snapshot(row.ref, row.type, timeout, restarts=row.restarts)
-        for row in rows
+        _absent(row) if row.ref is None else snapshot(row.ref, timeout, restarts=row.restarts) for row in rows
     )
     return TreeNode(id, type, ref.incarnation, restarts, status, children)
+
+
+def _absent(row: ChildInfo) -> TreeNode:
+    state = "restarting" if row.restarting else "not running"
+    return TreeNode(row.id, row.type, None, row.restarts, {}, state=state)

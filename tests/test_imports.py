@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 
 import pytest
 from sources import PACKAGES, Module, package_modules, within
+
+import actors
+import supervision
 
 BELOW = {"supervision": (), "bridge": ("supervision",), "actors": ("supervision", "bridge")}
 
@@ -86,6 +90,39 @@ def test_importing_actors_is_light(statement: str) -> None:
 
     assert not {"loguru", "asyncio", "sqlite3"} & loaded
     assert ("zmq" in loaded) == ("Pool" in statement)
+    assert ("concurrent" in loaded) == ("Pool" in statement)
+
+
+def errors_of(*modules: str) -> dict[str, type[BaseException]]:
+    """Return every public exception class that one of *modules* defines, by its name."""
+    found = (vars(importlib.import_module(module)) for module in modules)
+    return {
+        name: value
+        for names in found
+        for name, value in names.items()
+        if isinstance(value, type)
+        and issubclass(value, BaseException)
+        and not name.startswith("_")
+        and value.__module__ in modules
+    }
+
+
+def test_every_error_can_be_imported_from_actors() -> None:
+    """Of each package, as the README says; those of supervision from there, too. All are the same classes."""
+    own = errors_of("supervision.errors", "supervision.statem")
+    every = errors_of("actors.errors", "bridge.errors") | own
+    assert {"PoolError", "WorkerDied", "TreeEnded", "IllegalTransition"} <= set(every)
+
+    assert not sorted(set(every) - set(actors.__all__))
+    assert {name: getattr(actors, name) for name in every} == every
+    assert not sorted(set(own) - set(supervision.__all__))
+    assert {name: getattr(supervision, name) for name in own} == own
+
+
+def test_every_name_of_actors_is_there() -> None:
+    """Each that is promised is found, and found by ``dir``, though none is loaded before."""
+    assert all(getattr(actors, name) is not None for name in actors.__all__)
+    assert set(actors.__all__) <= set(dir(actors))
 
 
 def test_the_root_of_bridge_imports_nothing() -> None:

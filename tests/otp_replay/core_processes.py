@@ -6,7 +6,7 @@ The supervisor is in ``core_supervisor``.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any, TypeVar, final
 
 import attrs
@@ -18,10 +18,10 @@ from supervision.messages import IGNORE, Exit, Ignore
 from supervision.ref import Ref
 from tests.otp_replay.calls import Call
 from tests.otp_replay.journal import Instance, Journal
-from tests.otp_replay.scenario import Blueprint
+from tests.otp_replay.scenario import Blueprint, DynamicPlan
 from tests.otp_replay.script import InitKind, farewell_of, init_of
 from tests.otp_replay.simulation import Body, Latch, Simulation, Wait
-from tests.otp_replay.terms import reason_of, text_of
+from tests.otp_replay.terms import reason_of, term_of, text_of
 
 __all__ = ["NOBODY", "Ask", "CoreWorker", "EndYourself", "Process", "Steps", "Surroundings", "Told"]
 
@@ -77,7 +77,10 @@ class Surroundings:
 class Process:
     """One process, from its start attempt to its end. Its task is the only one that waits in it."""
 
-    def __init__(self, around: Surroundings, blueprint: Blueprint, parent: Process | None) -> None:
+    def __init__(
+        self, around: Surroundings, blueprint: Blueprint, parent: Process | None, extra: Sequence[Any] = ()
+    ) -> None:
+        self.extra = extra  #: what a DynamicSupervisor puts before a child's own arguments
         self.around = around
         self.blueprint = blueprint
         self.parent = parent
@@ -149,17 +152,21 @@ class Process:
 
     def _enter(self) -> None:
         """Begin the start attempt: its init callback is entered."""
-        self.instance = self.around.journal.begin(self.blueprint.path)
+        silently = isinstance(self.blueprint.plan, DynamicPlan)
+        self.instance = self.around.journal.begin(self.blueprint.path, silently=silently)
         self.ref = Ref(self.instance.path, self.instance.number)
         self.around.by_ref[self.ref] = self
 
     def _is_up(self) -> None:
-        self.around.journal.note("ready", self.instance)
+        if not isinstance(self.blueprint.plan, DynamicPlan):
+            self.around.journal.note("ready", self.instance)
         self.around.latest[self.blueprint.path] = self
         self.around.simulation.fire(self.started)
 
     def _is_not_up(self, failure: ExitReason | Ignore) -> None:
-        if isinstance(failure, Ignore):
+        if isinstance(self.blueprint.plan, DynamicPlan):
+            pass  # its start function is not the recorder's
+        elif isinstance(failure, Ignore):
             self.around.journal.note("ignore", self.instance)
         else:
             self.around.journal.note("init_fail", self.instance, text_of(failure))
@@ -199,6 +206,9 @@ class CoreWorker(Process):
             return
         self.info = init.detail or None
         self._is_up()
+        if self.extra:
+            given = f"{{{','.join(map(term_of, self.extra))}}}"
+            self.around.journal.note("args", self.instance, given)
         while True:
             message = yield from self._receive()
             if isinstance(message, Exit):

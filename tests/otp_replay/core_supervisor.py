@@ -12,15 +12,15 @@ from typing import Any, final
 import attrs
 
 from supervision import administration, decisions
-from supervision.administration import ChildCounts
-from supervision.child_spec import BrutalKill, ChildSpec
+from supervision.administration import ChildCounts, ChildInfo
+from supervision.admission import Admission
+from supervision.child_spec import BrutalKill, ChildSpec, SupFlags
 from supervision.commands import Command, ExitSelf, Report, RetryLater, Start, Stop
-from supervision.errors import StartError, SupervisionError
+from supervision.errors import InvalidSpec, StartError, SupervisionError
 from supervision.exit_reason import SHUTDOWN, ExitReason, crashed
 from supervision.messages import IGNORE, Exit, Ignore
 from supervision.ref import Ref
 from supervision.sup_state import SupState
-from supervision.supervisor import ChildInfo
 from tests.otp_replay.calls import (
     AskCount,
     AskSpec,
@@ -34,7 +34,8 @@ from tests.otp_replay.calls import (
     Terminate,
 )
 from tests.otp_replay.core_processes import Ask, CoreWorker, EndYourself, Process, Steps, Surroundings, Told
-from tests.otp_replay.scenario import Blueprint, Plan
+from tests.otp_replay.elixir import keywords_of
+from tests.otp_replay.scenario import Blueprint, DynamicPlan, Plan
 from tests.otp_replay.script import InitKind, init_of
 from tests.otp_replay.simulation import Body, Wait
 from tests.otp_replay.specs import OtpError, prepared
@@ -44,9 +45,11 @@ from tests.otp_replay.terms import reason_of
 __all__ = ["STARTERS", "CoreSupervisor", "launch"]
 
 
-def launch(around: Surroundings, blueprint: Blueprint, parent: Process | None) -> Process:
-    """Begin the start of what *blueprint* describes."""
-    return (CoreWorker if blueprint.plan is None else CoreSupervisor)(around, blueprint, parent)
+def launch(
+    around: Surroundings, blueprint: Blueprint, parent: Process | None, extra: Sequence[Any] = ()
+) -> Process:
+    """Begin the start of what *blueprint* describes, with the *extra* arguments of a DynamicSupervisor."""
+    return (CoreWorker if blueprint.plan is None else CoreSupervisor)(around, blueprint, parent, extra)
 
 
 #: What the specs of the core world start: their last argument is a blueprint, which tells all.
@@ -65,6 +68,7 @@ class CoreSupervisor(Process):
     """A supervisor; ``state`` is there once its init callback has answered."""
 
     state: SupState
+    admission: Admission  #: of a DynamicSupervisor
 
     def counts(self) -> ChildCounts:
         """Return what ``count_children`` does."""
@@ -72,10 +76,7 @@ class CoreSupervisor(Process):
 
     def rows(self) -> tuple[ChildInfo, ...]:
         """Return what ``which_children`` does."""
-        return tuple(
-            ChildInfo(row.spec.id, row.ref, row.spec.type, row.restarting, row.restarts)
-            for row in self.state.children
-        )
+        return tuple(administration.rows(self.state))
 
     def _live(self) -> Body:
         self._enter()
@@ -94,6 +95,8 @@ class CoreSupervisor(Process):
         init = init_of(self.blueprint, self.instance.number)
         if init.kind is not InitKind.OK:
             return IGNORE if init.kind is InitKind.IGNORE else reason_of(init.detail)
+        if isinstance(self.blueprint.plan, DynamicPlan):
+            return self._init_dynamic(self.blueprint.plan)
         assert isinstance(self.blueprint.plan, Plan)
         try:
             flags, specs = prepared(self.blueprint.plan, self.blueprint.path, STARTERS)
@@ -104,6 +107,16 @@ class CoreSupervisor(Process):
         if stop is not None:
             yield from self._stop_all()
         return stop
+
+    def _init_dynamic(self, plan: DynamicPlan) -> ExitReason | None:
+        keywords = dict(keywords_of(plan))
+        try:
+            flags = SupFlags(intensity=keywords.pop("intensity"), period=keywords.pop("period"))
+            self.admission = Admission(**keywords)
+        except InvalidSpec as error:
+            return crashed(error)
+        self.state = SupState(self.blueprint.path, flags, forgets=True)
+        return None
 
     def _handle(self, message: Any) -> Steps[ExitReason | None]:
         state, now = self.state, self.around.simulation.now
@@ -127,8 +140,9 @@ class CoreSupervisor(Process):
         match call:
             case Begin(spec):
                 return (yield from self._start_for_caller(administration.add(state, spec)))
-            case BeginTagged():
-                raise NotImplementedError("a DynamicSupervisor is replayed on real actors only")
+            case BeginTagged(spec):
+                spec = self.admission.admit(spec, len(state.children))
+                return (yield from self._start_for_caller(administration.add(state, spec)))
             case BeginDynamic(args):
                 return (yield from self._start_for_caller(administration.add_dynamic(state, args)))
             case BeginKept(id):
@@ -177,7 +191,8 @@ class CoreSupervisor(Process):
 
     def _start(self, command: Start) -> Steps[tuple[Ref | None, ExitReason | None]]:
         spec = self._spec(command.id)
-        child = launch(self.around, spec.args[-1], self)
+        *extra, blueprint = spec.args
+        child = launch(self.around, blueprint, self, extra)
         yield Wait(child.started)
         if child.failure is not None and not isinstance(child.failure, Ignore):
             return None, child.failure

@@ -10,7 +10,8 @@ from supervision.ref import Ref
 from tests.otp_replay.calls import Call
 from tests.otp_replay.core_processes import Ask, EndYourself, Process, Surroundings
 from tests.otp_replay.core_supervisor import STARTERS, CoreSupervisor, launch
-from tests.otp_replay.scenario import TOP, Blueprint
+from tests.otp_replay.elixir import failure_of, tagged_spec
+from tests.otp_replay.scenario import TOP, Blueprint, DynamicPlan
 from tests.otp_replay.simulation import Latch
 from tests.otp_replay.specs import spec_of
 from tests.otp_replay.terms import reason_of, text_of
@@ -28,12 +29,13 @@ class CoreWorld:
         self._around = Surroundings()
         self.journal = self._around.journal
         self._top: Process | None = None
+        self._serial = 0  #: of the last child of a DynamicSupervisor
 
     def start(self, top: Blueprint) -> object:
         """See ``World``."""
         self._top = launch(self._around, top, None)
         self.settle()
-        return self._top.failure
+        return failure_of(self._top.failure)
 
     def settle(self) -> None:
         """See ``World``."""
@@ -68,8 +70,10 @@ class CoreWorld:
         return spec_of(given, sup, self.flags(sup).auto_shutdown, STARTERS)
 
     def tagged(self, given: Mapping[str, Any], sup: str) -> ChildSpec:
-        """See ``World``; there are none here."""
-        raise NotLive(sup)
+        """See ``World``."""
+        self._supervisor(sup)
+        self._serial += 1
+        return tagged_spec(given, self._serial, STARTERS)
 
     def post(self, path: str, call: Call) -> Pending:
         """See ``World``."""
@@ -142,7 +146,8 @@ class CoreWorld:
         if not isinstance(process, CoreSupervisor) or not process.is_live():
             return None
         simple = process.state.flags.strategy is Strategy.SIMPLE_ONE_FOR_ONE
-        return Look(process.rows(), process.counts(), simple)
+        dynamic = isinstance(process.blueprint.plan, DynamicPlan)
+        return Look(process.rows(), process.counts(), simple or dynamic)
 
     def _live(self, path: str) -> Process:
         process = self._around.latest.get(path)

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar, final
 
+import attrs
+
 from tests.otp_replay.scenario import (
     TOP,
     Action,
@@ -38,9 +40,12 @@ from tests.otp_replay.scenario import (
     joined,
 )
 
-__all__ = ["BadLine", "blueprint_of", "load"]
+__all__ = ["BadLine", "Foreign", "blueprint_of", "load", "load_all"]
 
 T = TypeVar("T")
+
+#: The kinds of Elixir's that have no counterpart here; the format has one more, ``dynamic_supervisor``, and none for OTP's.
+_FOREIGN: Final = frozenset({"partition_supervisor", "registry"})
 
 _WORKER_INIT: Final = re.compile(r"ok|ignore|gate_ok|(extra|error|raise|gate_error):.+", re.DOTALL)
 _ON_SHUTDOWN: Final = re.compile(r"clean|refuse|slow:\d+|exit:.+", re.DOTALL)
@@ -52,7 +57,21 @@ class BadLine(Exception):
     """A file, or a line of it, cannot be read; the text says where and why."""
 
 
+@final
+@attrs.frozen
+class Foreign:
+    """A scenario of something that this project has no counterpart of; it is not read any further."""
+
+    name: str
+    kind: str
+
+
 def load(path: Path, kind: str | None = None) -> Sequence[Scenario]:
+    """Read the scenarios of the file at *path* that can be replayed; see ``load_all``."""
+    return [each for each in load_all(path, kind) if isinstance(each, Scenario)]
+
+
+def load_all(path: Path, kind: str | None = None) -> Sequence[Scenario | Foreign]:
     """Read the scenarios of the file at *path*.
 
     Args:
@@ -69,14 +88,18 @@ def load(path: Path, kind: str | None = None) -> Sequence[Scenario]:
     return tuple(_scenarios(path, text, kind))
 
 
-def _scenarios(path: Path, text: str, kind: str | None) -> Iterator[Scenario]:
+def _scenarios(path: Path, text: str, kind: str | None) -> Iterator[Scenario | Foreign]:
     # Not splitlines(): JSON may hold other line ends inside a string.
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
             given = json.loads(line)
-            if kind is None or (isinstance(given, dict) and given.get("kind") == kind):
+            if kind is not None and not (isinstance(given, dict) and given.get("kind") == kind):
+                continue
+            if isinstance(given, dict) and given.get("kind") in _FOREIGN:
+                yield Foreign(_get(given, "name", str), given["kind"])
+            else:
                 yield _scenario(given)
         except (ValueError, RecursionError) as error:
             raise BadLine(f"{path}:{number}: {error}") from error
@@ -87,7 +110,7 @@ def _scenario(given: Any) -> Scenario:
     dynamic = given.get("kind") == "dynamic_supervisor"
     if "kind" in given and not dynamic:
         raise ValueError(
-            f"kind {given['kind']!r}: expected none, or 'dynamic_supervisor'; others are not replayed"
+            f"kind {given['kind']!r}: expected none, dynamic_supervisor, {' or '.join(sorted(_FOREIGN))}"
         )
     name = _get(given, "name", str)
     actions = [_action(each, dynamic=dynamic) for each in _get(given, "actions", list)]

@@ -5,11 +5,20 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, Final, cast, final
+from typing import Any, Final, final
 
 import attrs
 
 from supervision import DynamicSupervisor, Tree
+from supervision.child_requests import (
+    CountChildren,
+    DeleteChild,
+    GetChildSpec,
+    RestartChild,
+    StartChild,
+    TerminateChild,
+    WhichChildren,
+)
 from supervision.child_spec import ChildSpec, ChildType, Restart, SupFlags
 from supervision.clock import MonotonicClock
 from supervision.errors import NoProcess, StartError, SupervisionError
@@ -18,15 +27,7 @@ from supervision.messages import IGNORE
 from supervision.pending import Pending as PendingAnswer
 from supervision.ref import Ref, cell_of
 from supervision.requests import GetStatus, SystemCall
-from supervision.supervisor import (
-    count_children,
-    delete_child,
-    get_childspec,
-    restart_child,
-    start_child,
-    terminate_child,
-    which_children,
-)
+from supervision.supervisor import count_children, start_child, which_children
 from tests.otp_replay.calls import (
     AskCount,
     AskSpec,
@@ -57,18 +58,6 @@ _LEAVING: Final = 10.0
 #: Real seconds after which a wait looks whether there is still something to wait for.
 _SLICE: Final = 0.02
 _REAL_TIME: Final = MonotonicClock()
-
-
-@final
-@attrs.define(eq=False)
-class _Request:
-    """Stands where a function expects a handle, and keeps the request that the function makes."""
-
-    request: Any = None
-
-    def call(self, request: object, *, timeout: float) -> None:
-        """Keep *request*; see ``Ref.call``."""
-        self.request = request
 
 
 @final
@@ -175,9 +164,8 @@ class RealWorld:
 
     def post(self, path: str, call: Call) -> Pending:
         """See ``World``."""
-        supervisor, asked = self._supervisor(path), _Request()
-        _make(call, cast("Ref", asked))
-        return _Posted(supervisor.name, supervisor.send_request(asked.request))
+        supervisor = self._supervisor(path)
+        return _Posted(supervisor.name, supervisor.send_request(_request_of(call)))
 
     def stop_top(self, reason: str) -> None:
         """See ``World``."""
@@ -301,22 +289,22 @@ class RealWorld:
             ref.exit(KILLED)
 
 
-def _make(call: Call, ref: Ref) -> None:
-    """Make *call* of the supervisor behind *ref*, by the public function for it."""
+def _request_of(call: Call) -> object:
+    """Return what the public function for *call* asks a supervisor."""
     match call:
         case Begin(spec) | BeginTagged(spec):
-            start_child(ref, spec)
+            return StartChild(spec)
         case BeginDynamic(args):
-            start_child(ref, args)
+            return StartChild(args)
         case BeginKept(id):
-            restart_child(ref, id)
+            return RestartChild(id)
         case Terminate(which):
-            terminate_child(ref, which)
+            return TerminateChild(which)
         case Delete(id):
-            delete_child(ref, id)
+            return DeleteChild(id)
         case AskSpec(which):
-            get_childspec(ref, which)
+            return GetChildSpec(which)
         case AskWhich():
-            which_children(ref)
+            return WhichChildren()
         case AskCount():
-            count_children(ref)
+            return CountChildren()

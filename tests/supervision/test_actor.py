@@ -32,6 +32,7 @@ from supervision import (
     VirtualClock,
     crashed,
     shutdown,
+    sys,
 )
 from supervision.errors import ActorExited, CallSelf, CallTimeout, ChildExists, NoProcess, StartError
 from supervision.events import ActorStopped
@@ -1080,3 +1081,86 @@ def test_a_watcher_or_link_that_is_no_handle_is_refused(start: Starter) -> None:
 
     do(ref, arm)
     assert cell_of(ref).ties.surroundings().monitored_by == ()
+
+
+def test_a_call_during_terminate_waits_for_the_end(start: Starter) -> None:
+    """As OTP's: the caller is told the exit reason, as those are who called before; so is a request without a wait."""
+    journal, held, outcomes, asked = Journal(), Gate(), Journal(), Journal()
+    ref = start("a", Probe, journal, None, lambda _: held.pass_through())
+    cell: Any = cell_of(ref)
+    opened = cell.opened
+    cell.opened = lambda question: asked(opened(question))
+    ref.cast(lambda _: Stop(shutdown("enough")))
+    journal.wait(("terminate", "a", shutdown("enough")))
+
+    caller = in_thread(lambda: ref.call("is it up?"), outcomes)
+    request = ref.send_request("is it up?")
+    asked.wait_for(2)
+    assert not request.check()
+    held.set()
+    caller.join()
+
+    assert [error.reason for error in outcomes.of(ActorExited)] == [shutdown("enough")]
+    with pytest.raises(ActorExited):
+        request.wait(0)
+    joined(ref)
+    with pytest.raises(NoProcess):
+        ref.call("is it up?")
+
+
+def test_a_call_during_terminate_has_its_timeout(
+    start: Starter, clock: VirtualClock, timers: Journal
+) -> None:
+    """However long terminate takes."""
+    journal, held, outcomes = Journal(), Gate(), Journal()
+    ref = start("a", Probe, journal, None, lambda _: held.pass_through())
+    ref.cast(lambda _: Stop(NORMAL))
+    journal.wait(("terminate", "a", NORMAL))
+
+    caller = in_thread(lambda: ref.call("is it up?", timeout=2.5), outcomes)
+    timers.wait(2.5)
+    clock.advance(2.5)
+    caller.join()
+    held.set()
+
+    assert len(outcomes.of(CallTimeout)) == 1
+    assert joined(ref) == NORMAL
+
+
+def test_a_stop_that_ends_otherwise_is_told_by_join(start: Starter) -> None:
+    """``stop`` says that it is down; with which reason, when terminate failed, ``join`` says."""
+    ref = start("a", Probe, None, None, boom)
+
+    assert ref.stop(shutdown("enough"))
+
+    reason = ref.join(timeout=0)
+    assert isinstance(reason, Crashed)
+    assert isinstance(reason.error, Boom)
+
+
+@pytest.mark.parametrize(
+    ("given", "error"), [(None, TypeError), ("5", TypeError), (-1, ValueError), (math.nan, ValueError)]
+)
+def test_a_timeout_that_is_none_is_refused_in_the_caller(start: Starter, given: Any, error: Any) -> None:
+    """Named, with what was expected; nothing was sent."""
+    journal = Journal()
+    ref = start("a", Probe, journal)
+    pending = ref.send_request("asked")
+    waits: list[Any] = [
+        lambda: ref.call(journal, timeout=given),
+        lambda: pending.wait(given),
+        lambda: pending.receive(given),
+        lambda: ref.stop(timeout=given),
+        lambda: ref.join(timeout=given),
+        lambda: sys.get_state(ref, timeout=given),
+    ]
+
+    for wait in waits:
+        with pytest.raises(
+            error, match=rf"timeout {given!r}: expected seconds >= 0.*math.inf waits for ever"
+        ):
+            wait()
+
+    assert pending.wait() == "asked"
+    assert ref.is_alive()
+    assert journal.notes == []

@@ -19,7 +19,7 @@ from supervision import (
     Supervisor,
     administration,
 )
-from supervision.administration import ChildCounts
+from supervision.administration import ChildCounts, ChildInfo
 from supervision.commands import OnFailure, Start, Stop
 from supervision.errors import (
     AlreadyPresent,
@@ -337,3 +337,25 @@ def test_a_template_is_one_spec_however_many_are_made() -> None:
         bench.grow()
 
     assert administration.count(bench.state, lambda _: True) == ChildCounts(1, 3, 3, 0)
+
+
+def test_rows_tell_what_is_known_of_each_child() -> None:
+    """In start order: which runs as whom and what it is, which is about to be tried again, how often each came back."""
+    specs = [
+        ChildSpec(id="a", start=Actor),
+        ChildSpec(id="at rest", start=Actor),
+        ChildSpec(id="back", start=Actor),
+        ChildSpec(id="s", start=Supervisor, type=ChildType.SUPERVISOR),
+    ]
+    bench = Bench(specs=specs)
+    bench.crash("a")
+    bench.run(administration.stop_one(bench.state, "at rest"))
+    bench.failing.add("back")
+    bench.crash("back")
+
+    assert administration.rows(bench.state) == (
+        ChildInfo("a", bench.ref("a"), ChildType.WORKER, restarting=False, restarts=1),
+        ChildInfo("at rest", None, ChildType.WORKER, restarting=False, restarts=0),
+        ChildInfo("back", None, ChildType.WORKER, restarting=True, restarts=0),
+        ChildInfo("s", bench.ref("s"), ChildType.SUPERVISOR, restarting=False, restarts=0),
+    )

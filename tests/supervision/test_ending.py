@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from interruptible import sigint_as_by_default
 from scripted import spec
 
 from supervision import Tree
@@ -41,14 +42,15 @@ def child(id, start=Heir, **options):
 
 def run(program: str) -> list[str]:
     """Run *program* in a fresh interpreter; return what it said, if it ended with 0, in time, and without a complaint."""
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", PRELUDE + textwrap.dedent(program)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=40,
-        check=False,
-    )
+    with sigint_as_by_default():
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", PRELUDE + textwrap.dedent(program)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=40,
+            check=False,
+        )
     assert not done.stderr
     assert done.returncode == 0
     return done.stdout.splitlines()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +14,7 @@ import pytest
 from scripted import Gate, Journal, Probe, do, joined, spec
 
 from supervision import KILLED, Ref, Restart, Tree, VirtualClock, crashed, shutdown
-from supervision.errors import CallSelf
+from supervision.errors import CallSelf, SenderKilled
 from supervision.ref import cell_of
 
 Deed = Callable[[Any, Ref], object]
@@ -25,8 +28,15 @@ DEEDS: dict[str, Deed] = {
     "timer of 0": lambda actor, other: actor.send_after(0.0, "late", to=other),
     "interval": lambda actor, other: actor.send_interval(1.0, "late", to=other),
     "cast": lambda _, other: other.cast("late"),
-    "stop": lambda _, other: other.stop(timeout=0),
+    "stop": lambda _, other: stop(other),
 }
+
+
+def stop(other: Ref) -> None:
+    """Ask *other* to stop; who has been killed is told at once that nothing was asked, however long it would wait."""
+    with contextlib.suppress(SenderKilled):
+        other.stop(timeout=0 if threading.current_thread() not in cell_of(other).context.killed else math.inf)
+
 
 #: Those that end the other.
 ENDING = {"exit", "kill", "link", "stop"}
@@ -150,3 +160,22 @@ def test_a_call_to_itself_from_terminate_is_one(tree: Tree) -> None:
     ref.stop()
 
     assert len(errors.notes) == 1
+
+
+def test_its_thread_cannot_stop_the_tree(tree: Tree) -> None:
+    """It is told so, and the tree and whoever else is in it live on."""
+    other = other_of(tree, Journal())
+
+    def stop_all(_: Any) -> object:
+        try:
+            return tree.stop()
+        except SenderKilled as error:
+            return error
+
+    late = Late(tree, stop_all)
+    late.ref.exit(KILLED)
+    late.go_on()
+
+    assert isinstance(late.done.notes[0], SenderKilled)
+    assert late.done.notes[0].name == late.ref.name
+    do(other)

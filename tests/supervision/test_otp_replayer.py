@@ -174,7 +174,8 @@ def test_several_processes_find_the_same(replayed: Replay, monkeypatch: pytest.M
         ("{", "Expecting"),
         ("[]", "a scenario"),
         ('{"name": "x"}', "'actions' is missing"),
-        ('{"kind": "registry", "name": "x"}', "kind 'registry'"),
+        ('{"kind": "agent", "name": "x"}', "kind 'agent'"),
+        ('{"kind": "registry"}', "'name' is missing"),
     ],
 )
 def test_a_bad_line_is_an_error(replayed: Replay, line: str, complaint: str) -> None:
@@ -278,13 +279,24 @@ def test_a_replay_that_fails_is_a_mismatch(replayed: Replay) -> None:
     assert lines[-1] == "1 of 2 scenarios match (0 skipped)"
 
 
-def test_a_dynamic_supervisor_needs_real_actors(capsys: pytest.CaptureFixture[str]) -> None:
-    """Its limit and its arguments are no rules of the core; and of the other kinds none is replayed."""
-    file = str(CORPUS / "elixir.jsonl")
+def test_what_has_no_counterpart_here_is_named_and_is_no_success(replayed: Replay) -> None:
+    """Scenarios of a Registry or a PartitionSupervisor: counted by their kind; all others are replayed, and chosen from."""
+    dynamic = json.loads((CORPUS / "elixir.jsonl").read_text().splitlines()[0])
+    foreign = [{"kind": kind, "name": kind} for kind in ("registry", "partition_supervisor", "registry")]
+    file = [foreign[0], recorded("simple_admin"), foreign[1], dynamic, foreign[2]]
 
-    assert main([file, "--kind", "dynamic_supervisor", "--core"]) == 2
-    assert main([file, "--kind", "registry"]) == 2
-    assert len(capsys.readouterr().err.splitlines()) == 2
+    assert replayed(*file) == (
+        1,
+        [
+            "not replayed: 1 of kind partition_supervisor, which this project has no counterpart of",
+            "not replayed: 2 of kind registry, which this project has no counterpart of",
+            "2 of 5 scenarios match (0 skipped)",
+        ],
+    )
+    only = ("--core", "--kind", "dynamic_supervisor")
+    assert replayed(*file, options=only) == (0, ["1 of 1 scenarios match (0 skipped)"])
+    named = ("--core", "--name", "simple_admin")
+    assert replayed(*file, options=named) == (0, ["1 of 1 scenarios match (0 skipped)"])
 
 
 # Its parts

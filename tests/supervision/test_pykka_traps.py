@@ -17,7 +17,7 @@ from scripted import Boom, Gate, Journal, Probe, TrappingProbe, boom, crash, do,
 from supervision import KILLED, NOREPLY, NORMAL, Ref, Restart, Stop, Tree, crashed
 from supervision._pykka import AskedFrom, Envelope, Inbox
 from supervision.cell import Cell
-from supervision.errors import ActorExited, NoProcess, StartError
+from supervision.errors import ActorExited, CallTimeout, StartError
 from supervision.exit_reason import Crashed
 from supervision.ref import cell_of
 from supervision.supervisor import which_children
@@ -416,13 +416,16 @@ def test_trap_7_whoever_is_dying_answers_nobody_any_more(tree: Tree) -> None:
     go.set()
     journal.wait(("terminate", "a", NORMAL))
 
-    with pytest.raises(NoProcess):
-        ref.call("is it up?")
+    late = ref.send_request("is it up?")
+    with pytest.raises(CallTimeout):
+        late.wait(0)
     with pytest.raises(pykka.ActorDeadError):
         own.ask("is it up?", timeout=FOREVER)
     ref.cast("cast after")
     held.set()
     joined(ref)
+    with pytest.raises(ActorExited):
+        late.wait(0)
     with pytest.raises(pykka.ActorDeadError):
         future.get(timeout=FOREVER)
 
@@ -444,12 +447,15 @@ def test_trap_7_a_plain_actor_refuses_once_its_last_hook_runs(tree: Tree) -> Non
     own.tell(lambda actor: actor.stop())
     journal.wait("on_stop")
 
-    with pytest.raises(NoProcess):
-        ref.call("is it up?")
+    late = ref.send_request("is it up?")
+    with pytest.raises(CallTimeout):
+        late.wait(0)
     with pytest.raises(pykka.ActorDeadError):
         own.ask("is it up?", timeout=FOREVER)
     held.set()
     assert joined(ref) == NORMAL
+    with pytest.raises(ActorExited):
+        late.wait(0)
 
 
 # What pykka provides, on our actors

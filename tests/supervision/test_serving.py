@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from interruptible import sigint_as_by_default
 from scripted import spec
 
 from supervision import NORMAL, Tree, serve
@@ -74,7 +75,8 @@ SERVICE = textwrap.dedent(
 @contextmanager
 def service(*words: str) -> Iterator[subprocess.Popen[str]]:
     """Run the service above as a process of its own."""
-    process = subprocess.Popen([sys.executable, "-c", SERVICE, *words], stdout=subprocess.PIPE, text=True)
+    with sigint_as_by_default():
+        process = subprocess.Popen([sys.executable, "-c", SERVICE, *words], stdout=subprocess.PIPE, text=True)
     try:
         yield process
     finally:

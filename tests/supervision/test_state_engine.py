@@ -302,13 +302,25 @@ def test_an_inserted_event_is_internal(machine: Machine) -> None:
     assert seen == [Source.CAST, Source.INTERNAL, Source.TIMEOUT, Source.INFO]
 
 
-@pytest.mark.parametrize("action", [NextEvent(Event.NOTE), POSTPONE, REPEAT_STATE, "rubbish"], ids=repr)
+@pytest.mark.parametrize("action", [NextEvent(Event.NOTE), POSTPONE, "rubbish"], ids=repr)
 def test_entry_can_neither_insert_nor_postpone(machine: Machine, action: Any) -> None:
-    """gen_statem's rule: on entry there is no event to postpone, and a state is entered once."""
+    """gen_statem's rule: on entry there is no event to postpone, and none that comes before those that wait."""
     machine.script.on_enter = lambda *_: action if action != "rubbish" else [action]
 
     with pytest.raises(TypeError, match="on entry of a state"):
         machine.take(Event.OPEN)
+
+
+def test_an_entry_can_be_repeated(machine: Machine) -> None:
+    """gen_statem's repeat_state from a state enter call: entered again, from itself, with what it had asked for."""
+    left = [[REPEAT_STATE, StateTimeout(5.0, Event.NOTE)], REPEAT_STATE]
+    machine.script.on_enter = lambda *_: left.pop(0) if left else None
+
+    machine.take(Event.OPEN)
+
+    assert machine.notes == ["open", ("down", "up"), ("up", "up"), ("up", "up")]
+    assert [effect.seconds for effect in machine.of(StartTimer)] == [10.0, 5.0]
+    assert len(machine.of(Moved)) == 1
 
 
 def test_rubbish_is_no_action(machine: Machine) -> None:

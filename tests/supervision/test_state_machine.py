@@ -335,6 +335,42 @@ def test_a_machine_shows_its_state(tree: Tree, start: Starter, events: Journal) 
     assert ref.call(Event.KNOCK) == "shut"
 
 
+def test_a_machine_whose_members_have_no_text_is_shown_by_their_names(tree: Tree, events: Journal) -> None:
+    """In the tree, in events and in the error of who called in vain."""
+
+    class Phase(enum.Enum):
+        COLD = enum.auto()
+        WARM = enum.auto()
+
+    class Step(enum.Enum):
+        HEAT = enum.auto()
+
+    class Heater(StateMachine[Phase, Step]):
+        table = TransitionTable(
+            "a heater", Phase.COLD, {Phase.COLD: {Step.HEAT: Phase.WARM}, Phase.WARM: {Step.HEAT: Phase.COLD}}
+        )
+
+    ref = tree.start_child(spec("heater", Heater))
+    assert ref is not None
+    ref.cast(Step.HEAT)
+
+    assert sys.get_state(ref)[0] is Phase.WARM
+    assert tree.as_text().splitlines()[-1] == "└─ heater  state=WARM"
+    (event,) = events.of(StateChanged)
+    assert event.describe() == f"{ref.name}: COLD -> WARM by HEAT"
+
+
+@pytest.mark.parametrize("state", [5, (State.OPEN,), {"journal": None}])
+def test_a_replacement_that_is_no_pair_is_refused(start: Starter, state: Any) -> None:
+    """Named, with what was expected; the machine stays as it is."""
+    ref = start()
+
+    with pytest.raises(TypeError, match="expected a pair"):
+        sys.replace_state(ref, lambda _: state)
+
+    assert ref.call(Event.KNOCK) == "shut"
+
+
 def test_a_machine_holds_still_and_goes_on(start: Starter) -> None:
     """sys.suspend and resume, as for any actor."""
     ref = start()

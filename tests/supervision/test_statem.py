@@ -159,3 +159,104 @@ def test_what_contradicts_the_rows_is_refused(options: Any, complaint: str) -> N
     """When the table is made, by what is wrong."""
     with pytest.raises(ValueError, match=complaint):
         TransitionTable("a door", State.SHUT, ROWS, **options)
+
+
+class Phase(enum.Enum):
+    COLD = enum.auto()
+    WARM = enum.auto()
+
+
+class Step(enum.IntEnum):
+    HEAT = 1
+    COOL = 2
+
+
+def test_members_without_a_text_go_by_their_names() -> None:
+    """``enum.auto()`` and numbers are fine: in the diagram, in an illegal event's text, in what is wrong with a table."""
+    heater = TransitionTable(
+        "a heater",
+        Phase.COLD,
+        {Phase.COLD: {Step.HEAT: Phase.WARM}, Phase.WARM: {Step.COOL: Phase.COLD}},
+        postponed={Phase.COLD: [Step.COOL]},
+        timeouts={Phase.WARM: (5.0, Step.COOL)},
+    )
+
+    assert heater.as_mermaid().splitlines()[1:] == [
+        "    [*] --> COLD",
+        "    COLD --> WARM: HEAT",
+        "    WARM --> COLD: COOL after 5 s",
+        "    note right of COLD: postpones COOL",
+    ]
+    with pytest.raises(IllegalTransition, match="that is WARM cannot take 'HEAT'; it can take COOL"):
+        heater.next(Phase.WARM, Step.HEAT)
+
+
+@pytest.mark.parametrize(
+    ("rows", "more", "told"),
+    [
+        ({Phase.COLD: {}}, {}, "no row for WARM"),
+        ({Phase.COLD: {}, Phase.WARM: {}}, {}, "nothing leads to WARM"),
+        (
+            {Phase.COLD: {Step.HEAT: Phase.WARM}, Phase.WARM: {}},
+            {"postponed": {Phase.COLD: [Step.HEAT]}},
+            "COLD both takes and postpones HEAT",
+        ),
+        (
+            {Phase.COLD: {Step.HEAT: Phase.WARM}, Phase.WARM: {}},
+            {"postponed": {Phase.WARM: [Step.HEAT]}},
+            "WARM is final",
+        ),
+        (
+            {Phase.COLD: {Step.HEAT: Phase.WARM}, Phase.WARM: {}},
+            {"timeouts": {Phase.COLD: (0, Step.HEAT)}},
+            "timeout of COLD",
+        ),
+        (
+            {Phase.COLD: {Step.HEAT: Phase.WARM}, Phase.WARM: {}},
+            {"timeouts": {Phase.COLD: (1.0, Step.COOL)}},
+            "COLD does not take 'COOL'",
+        ),
+    ],
+)
+def test_a_wrong_table_of_members_without_a_text_is_told(rows: Any, more: Any, told: str) -> None:
+    """The ValueError names them, too."""
+    with pytest.raises(ValueError, match=told):
+        TransitionTable("a heater", Phase.COLD, rows, **more)
+
+
+class Mood(enum.Enum):
+    WAITING = "waiting for input"
+    END = "end"
+    S4 = "s4"
+    DASHED = 'in-flight "x"'
+
+
+class Word(enum.Enum):
+    SAID = "said: yes; no #1"
+
+
+def test_what_mermaid_would_misread_is_quoted() -> None:
+    """A state that is no plain word, or one of Mermaid's, has one and a description; labels have no sign of Mermaid's."""
+    table = TransitionTable(
+        "a talk",
+        Mood.WAITING,
+        {
+            Mood.WAITING: {Word.SAID: Mood.END},
+            Mood.END: {Word.SAID: Mood.S4},
+            Mood.S4: {Word.SAID: Mood.DASHED},
+            Mood.DASHED: {},
+        },
+    )
+
+    label = "said#58; yes#59; no #35;1"
+    assert table.as_mermaid().splitlines() == [
+        "stateDiagram-v2",
+        '    state "waiting for input" as s1',
+        '    state "end" as s2',
+        '    state "in-flight #quot;x#quot;" as s4_',
+        "    [*] --> s1",
+        f"    s1 --> s2: {label}",
+        f"    s2 --> s4: {label}",
+        f"    s4 --> s4_: {label}",
+        "    s4_ --> [*]",
+    ]

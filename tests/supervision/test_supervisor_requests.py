@@ -175,3 +175,30 @@ def test_a_name_that_is_none_is_refused_where_it_is_asked(tree: Tree, request_: 
     with pytest.raises(TypeError):
         request_(sup, bad)
     assert refs(sup)["a"] is not None
+
+
+#: The functions that take a supervisor first.
+ASKING: dict[str, Callable[[Any], object]] = {
+    "which_children": which_children,
+    "count_children": count_children,
+    "get_childspec": lambda given: get_childspec(given, "a"),
+    "start_child": lambda given: start_child(given, spec("x")),
+    "terminate_child": lambda given: terminate_child(given, "a"),
+    "restart_child": lambda given: restart_child(given, "a"),
+    "delete_child": lambda given: delete_child(given, "a"),
+}
+
+
+@pytest.mark.parametrize("given", [None, "t2", "the tree", "a worker"])
+@pytest.mark.parametrize("name", ASKING)
+def test_who_is_no_supervisor_is_not_asked(tree: Tree, name: str, given: Any) -> None:
+    """Told in the caller, with what was expected; a worker, which would have crashed at it, lives on."""
+    worker = tree.start_child(spec("a"))
+    asked = {"the tree": tree, "a worker": worker}.get(given, given)
+
+    with pytest.raises(TypeError, match=r"expected (a|the) Ref"):
+        ASKING[name](asked)
+
+    assert which_children(tree.root)[0].ref == worker
+    assert worker is not None
+    assert worker.call("well") == "well"

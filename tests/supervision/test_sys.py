@@ -373,3 +373,17 @@ def test_a_timeout_begins_anew_when_the_actor_is_resumed(
     journal.wait_for(1)
 
     assert journal.notes == [TIMEOUT]
+
+
+@pytest.mark.parametrize(
+    "function", [lambda _: 5, lambda _: None, "no function", None], ids=["5", "None", "a str", "nothing"]
+)
+def test_a_replacement_that_is_no_state_is_refused(start: Starter, function: Any) -> None:
+    """Named, with what was expected; the actor goes on with the state that it had."""
+    ref = start()
+    before = sys.get_state(ref)
+
+    with pytest.raises(TypeError, match="expected a"):
+        sys.replace_state(ref, function)
+
+    assert sys.get_state(ref) == before

@@ -3,28 +3,46 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from scripted import Boom, Gate, Journal, Probe, TrappingProbe, boom, crash, do, joined, named, spec, sup_spec
+from scripted import (
+    Boom,
+    Gate,
+    Journal,
+    Probe,
+    TrappingProbe,
+    boom,
+    crash,
+    do,
+    in_thread,
+    joined,
+    named,
+    spec,
+    sup_spec,
+)
 
 from supervision import (
     BRUTAL_KILL,
     KILLED,
     SHUTDOWN,
     AutoShutdown,
+    Backoff,
+    ChildSpec,
     ChildType,
     DynamicSupervisor,
     MonotonicClock,
     Restart,
     Strategy,
+    Supervisor,
     SupFlags,
     Tree,
     VirtualClock,
 )
-from supervision.errors import StartError, TreeEnded, TreeNotRunning
+from supervision.errors import StartError, StopFromWithin, TreeEnded, TreeNotRunning
 from supervision.exit_reason import Shutdown
 from supervision.ref import cell_of
 from supervision.supervisor import start_child, terminate_child, which_children
@@ -501,3 +519,98 @@ def test_a_tree_that_ended_is_shown_as_such(no_leaks: None) -> None:
     assert failed.stop()
     assert text.startswith("failed  state=ended: shutdown, because 'failed' gave up: its child 'a'")
     assert text.endswith("crashed(Boom)")
+
+
+def test_a_child_that_does_not_run_says_whether_it_is_being_restarted(
+    tree: Tree, clock: VirtualClock
+) -> None:
+    """In each picture: its supervisor is about to try again, or it is at rest; one that runs says that, in JSON."""
+    tree.start_child(spec("back", Probe, backoff=Backoff(first=5.0, jitter=0)))
+    tree.start_child(spec("rest"))
+    tree.start_child(spec("up"))
+    crash(named(tree, "back"))
+    terminate_child(tree.root, "rest")
+
+    text, picture = tree.as_text(), json.loads(tree.as_json())
+    assert "├─ back  state=restarting\n" in text
+    assert "├─ rest  state=not running\n" in text
+    assert text.endswith("└─ up")
+    assert "back<br>state=restarting" in tree.as_mermaid()
+    states = {child["id"]: child["state"] for child in picture["children"]}
+    assert (picture["state"], states) == (
+        "running",
+        {"back": "restarting", "rest": "not running", "up": "running"},
+    )
+
+    clock.advance(5.0)
+    assert "restarting" not in tree.as_text()
+
+
+def test_a_child_on_its_way_down_is_shown_as_ending(tree: Tree) -> None:
+    """Nobody waits for it."""
+    journal, held = Journal(), Gate()
+    at_end = [journal, None, lambda _: held.pass_through()]
+    ref = tree.start_child(spec("a", Probe, *at_end, restart=Restart.TEMPORARY))
+    assert ref is not None
+    ref.stop(timeout=0)
+    journal.wait(("terminate", "a", SHUTDOWN))
+
+    assert tree.as_text().endswith("└─ a  state=ending")
+    held.set()
+
+
+def test_who_is_a_supervisor_is_drawn_with_its_children_whatever_its_spec_says(tree: Tree) -> None:
+    """The one that runs decides; a worker that is merely called supervisor is not asked for children, and lives."""
+    unmarked = ChildSpec(id="inner", start=Supervisor, args=(SupFlags(), [spec("b")]), shutdown=math.inf)
+    tree.start_child(unmarked)
+    tree.start_child(ChildSpec(id="label", start=Probe, type=ChildType.SUPERVISOR))
+
+    root = tree.snapshot()
+
+    assert [(node.id, node.type.value) for node in root.walk()][1:] == [
+        ("inner", "supervisor"),
+        ("b", "worker"),
+        ("label", "worker"),
+    ]
+    assert "no answer" not in tree.as_text()
+    assert which_children(tree.root)[1].restarts == 0
+
+
+def test_an_actor_cannot_stop_its_own_tree(tree: Tree) -> None:
+    """It would wait for itself: told at once, from a handler, from init, and in a function; nothing is stopped."""
+    told = Journal()
+
+    def stop(*_: Any) -> None:
+        with pytest.raises(StopFromWithin, match="significant child"):
+            tree.stop()
+        told("refused")
+
+    tree.start_child(spec("a", Probe, None, stop))
+    named(tree, "a").cast(stop)
+    told.wait_for(2)
+    tree.start_child(ChildSpec(id="f", start=stop, restart=Restart.TEMPORARY))
+    told.wait_for(3)
+
+    assert tree.is_running()
+    do(named(tree, "a"))
+
+
+def test_a_tree_counts_who_would_not_stop(tree: Tree) -> None:
+    """Since it was made; whoever ended in time is not counted."""
+    busy, held = Journal(), Gate()
+    tree.start_child(spec("good"))
+    tree.start_child(spec("bad", shutdown=0.01))
+    named(tree, "bad").cast(lambda _: busy("busy") or held.pass_through())
+    busy.wait("busy")
+    assert tree.unstopped_count() == 0
+
+    terminate_child(tree.root, "good")
+    stopper = in_thread(lambda: terminate_child(tree.root, "bad"), Journal())
+    clock = tree.clock
+    assert isinstance(clock, VirtualClock)
+    while stopper.is_alive():
+        clock.advance(1.0)
+        stopper.join(0.01)
+    held.set()
+
+    assert tree.unstopped_count() == 1

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from interruptible import sigint_as_by_default
 from main_job import command, environment
 from processes import alive_after, marked
 
@@ -152,13 +153,14 @@ def running(
 ) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """Start the main job and give it, with the pid of its first worker that is ready; in the end nothing may be left."""
     token = secrets.token_hex(8)
-    demo = subprocess.Popen(
-        command("--workers", "2", "--json", "--log", "DEBUG", *arguments),
-        env=environment(**{MARK: token}, **variables),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    with sigint_as_by_default():
+        demo = subprocess.Popen(
+            command("--workers", "2", "--json", "--log", "DEBUG", *arguments),
+            env=environment(**{MARK: token}, **variables),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
     try:
         assert demo.stderr is not None
         ready = next(filter(None, (re.search(r"is ready: pid (\d+)", line) for line in demo.stderr)))

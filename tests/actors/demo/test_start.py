@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from interruptible import sigint_as_by_default
 from main_job import command, environment
 
 from actors.demo.interrupt import draining_on_interrupt
@@ -36,14 +37,15 @@ def start(hook: Path, text: str, *arguments: str, **more: str) -> subprocess.Com
     (hook / "sitecustomize.py").write_text(text)
     given = environment(**more)
     given["PYTHONPATH"] = os.pathsep.join((str(hook), given["PYTHONPATH"]))
-    return subprocess.run(
-        command("--workers", "1", *arguments),
-        env=given,
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-    )
+    with sigint_as_by_default():
+        return subprocess.run(
+            command("--workers", "1", *arguments),
+            env=given,
+            capture_output=True,
+            text=True,
+            timeout=50,
+            check=False,
+        )
 
 
 @pytest.mark.parametrize(
