@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from actors.errors import PoolGaveUp as PoolGaveUp
     from actors.errors import PoolNotRunning as PoolNotRunning
     from actors.errors import PoolSaturated as PoolSaturated
+    from actors.errors import SessionBusy as SessionBusy
     from actors.errors import SessionExpired as SessionExpired
     from actors.errors import SessionLost as SessionLost
+    from actors.errors import SessionNotBound as SessionNotBound
     from actors.pool import Pool as Pool
     from actors.session import Session as Session
     from bridge.errors import AdapterSetUpFailed as AdapterSetUpFailed
@@ -110,8 +112,10 @@ __all__ = [
     "RunDirectoryUnusable",
     "SenderKilled",
     "Session",
+    "SessionBusy",
     "SessionExpired",
     "SessionLost",
+    "SessionNotBound",
     "SimpleOneForOne",
     "StartError",
     "StopFromWithin",
@@ -130,8 +134,10 @@ _MODULES = {
         "PoolGaveUp",
         "PoolNotRunning",
         "PoolSaturated",
+        "SessionBusy",
         "SessionExpired",
         "SessionLost",
+        "SessionNotBound",
     ),
     "actors.pool": ("Pool",),
     "actors.session": ("Session",),

@@ -1,11 +1,13 @@
-"""Which worker a session belongs to: bound, lost with its worker, or expired. Pure.
+"""A pool's sessions: tracked in every pool, and, where they are bound, the worker that each belongs to. Pure.
 
-Who waits for that worker is in ``scheduler``.
+What a session is at a moment follows from when it was last used, whether or not a sweep has come by: bound or not bound
+yet, lost with its worker, expired, and after as long again never known. Who waits for a worker is in ``waiters``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections import OrderedDict
+from collections.abc import Container, Iterable, Mapping
 from typing import final
 
 import attrs
@@ -14,15 +16,18 @@ __all__ = ["Affinity", "Binding"]
 
 
 @final
-@attrs.define
+@attrs.define(eq=False)
 class Binding:
     """One session. Written by ``Affinity`` alone."""
 
     worker: int | None = None  #: incarnation that holds its state; None before its first call
     lost: int | None = None  #: incarnation that died with its state; until ``rebind``
     expired: bool = False  #: not used for its time to live; until ``rebind``
+    started_at: float = 0.0
     used_at: float = 0.0
     moves: int = 0  #: how often it was bound anew
+    calls: int = 0  #: requests that were not refused for the session's sake
+    users: int = 0  #: of these, those that have not ended; in use it does not expire
 
 
 @final
@@ -31,26 +36,50 @@ class Affinity:
 
     Args:
         ttl: Seconds without use after which a session expires; ``math.inf``: never.
+        binds: Whether they are bound to workers; else they are only tracked.
     """
 
-    def __init__(self, ttl: float) -> None:
+    def __init__(self, ttl: float, *, binds: bool = True) -> None:
         self.ttl = ttl
-        self._sessions: dict[str, Binding] = {}
+        self.binds = binds
+        self._sessions: OrderedDict[str, Binding] = OrderedDict()  #: longest unused first
         self._of_worker: dict[int, set[str]] = {}
+        self._lost: set[str] = set()
+        self.moves = 0  #: how often a session was bound anew; counted where they are bound
+        self.changed: dict[
+            int, None
+        ] = {}  #: workers whose load may have changed, until who orders by it clears it
 
     def __len__(self) -> int:
         return len(self._sessions)
 
+    def find(self, session: str, now: float) -> Binding | None:
+        """Return *session*'s binding as it is at *now*, if it is known; that is no use of it."""
+        binding = self._sessions.get(session)
+        if binding is None or binding.users:
+            return binding
+        idle = now - binding.used_at
+        if idle > 2 * self.ttl:
+            self.end(session)
+            return None
+        if idle > self.ttl and not binding.expired:
+            self._expire(session, binding)
+        return binding
+
     def touch(self, session: str, now: float) -> Binding:
         """Return *session*'s binding, a new one if it is not known, and note that it is used."""
-        binding = self._sessions.get(session)
+        binding = self.find(session, now)
         if binding is None:
-            binding = self._sessions[session] = Binding(used_at=now)
-        elif not binding.expired and now - binding.used_at > self.ttl:
-            self._expire(session, binding)
-        if not binding.expired:
-            binding.used_at = now
+            binding = self._sessions[session] = Binding(started_at=now, used_at=now)
+        elif not binding.expired:
+            self._used(session, binding, now)
         return binding
+
+    def release(self, session: str, binding: Binding, now: float) -> None:
+        """A request that used *session* has ended."""
+        binding.users -= 1
+        if self._sessions.get(session) is binding:
+            self._used(session, binding, now)
 
     def lost_worker_of(self, session: str) -> int | None:
         """Return the worker that died with *session*'s state, if so."""
@@ -64,21 +93,29 @@ class Affinity:
 
     def bind(self, session: str, worker: int) -> None:
         """Give *session*, which is not bound, to *worker*; the first binding holds until it is undone."""
-        self._sessions.setdefault(session, Binding()).worker = worker
+        binding = self._sessions.setdefault(session, Binding())
+        # A call that only hinted at a worker that has died does without what was lost there.
+        binding.worker, binding.lost = worker, None
+        self._lost.discard(session)
         self._of_worker.setdefault(worker, set()).add(session)
+        self.changed[worker] = None
 
     def rebind(self, session: str, now: float) -> None:
         """Let *session* be bound anew at its next call; counts as a move."""
-        binding = self._sessions.setdefault(session, Binding())
-        self._release(session, binding)
-        binding.lost, binding.expired, binding.used_at = None, False, now
-        binding.moves += 1
+        binding = self._sessions.setdefault(session, Binding(started_at=now))
+        worker = binding.worker
+        # In one: with it the session is rebound, and a mend sees to the rest.
+        binding.worker, binding.lost, binding.expired, binding.used_at, binding.moves, self.moves = (
+            None, None, False, now, binding.moves + 1, self.moves + self.binds,
+        )  # fmt: skip
+        self._forget(session, worker)
+        self._sessions.move_to_end(session)
 
     def end(self, session: str) -> None:
         """Forget *session*; fine if it is not known."""
         binding = self._sessions.pop(session, None)
         if binding is not None:
-            self._release(session, binding)
+            self._unbind(session, binding)
 
     def worker_gone(self, worker: int) -> frozenset[str]:
         """Mark the sessions of *worker* as lost and return them."""
@@ -86,6 +123,8 @@ class Affinity:
         for session in sessions:
             binding = self._sessions[session]
             binding.worker, binding.lost = None, worker
+            self._lost.add(session)
+        self.changed.pop(worker, None)
         return frozenset(sessions)
 
     def load(self, worker: int) -> int:
@@ -93,25 +132,55 @@ class Affinity:
         return len(self._of_worker.get(worker, ()))
 
     def sweep(self, now: float) -> int:
-        """Expire what was not used for ``ttl``, forget what has been expired for another; return how many ended."""
+        """Expire what was not used for ``ttl``, forget what was not for another; return how many expired.
+
+        Takes as long as there are such, however many sessions there are.
+        """
         ended = 0
-        for session, binding in list(self._sessions.items()):
-            idle = now - binding.used_at
-            if idle > 2 * self.ttl:
-                self.end(session)
-            elif idle > self.ttl and not binding.expired:
-                self._expire(session, binding)
-                ended += 1
+        due = []
+        for session, binding in self._sessions.items():
+            if now - binding.used_at <= self.ttl:
+                break
+            due.append((session, binding))
+        for session, binding in due:
+            was = binding.expired
+            self.find(session, now)
+            ended += binding.expired and not was
         return ended
 
-    def mend(self, alive: Container[int]) -> None:
+    def sessions(self, now: float) -> Mapping[str, Binding]:
+        """Return all that are known at *now*, longest unused first."""
+        self.sweep(now)
+        return dict(self._sessions)
+
+    def statistics(self, now: float) -> Mapping[str, int]:
+        """Return how many are what at *now*; nothing where they are not bound."""
+        if not self.binds:
+            return {}
+        expired = unbound = 0
+        for binding in self._sessions.values():
+            idle = now - binding.used_at
+            if idle <= self.ttl:
+                break
+            if not binding.users:
+                expired += idle <= 2 * self.ttl
+                unbound += binding.worker is not None  # no sweep has come by yet
+        return {
+            "bound": sum(len(sessions) for sessions in self._of_worker.values()) - unbound,
+            "expired": expired,
+            "lost": len(self._lost),  # and not expired
+        }
+
+    def mend(self, alive: Container[int], used: Iterable[Binding] = ()) -> None:
         """Make whole what an exception cut off half-way; the bindings are the truth, the rest follows from them.
 
         Args:
             alive: The workers that are known; a session of any other is lost.
+            used: The binding of each request that has not ended.
         """
         self._of_worker = {}
         for session, binding in self._sessions.items():
+            binding.users = 0
             if binding.worker is None:
                 continue
             if binding.expired:
@@ -120,13 +189,36 @@ class Affinity:
                 self._of_worker.setdefault(binding.worker, set()).add(session)
             else:
                 binding.worker, binding.lost = None, binding.worker
+        self._lost = {
+            session
+            for session, binding in self._sessions.items()
+            if binding.lost is not None and not binding.expired
+        }
+        for binding in used:
+            binding.users += 1
+        for session, _ in sorted(self._sessions.items(), key=lambda item: item[1].used_at):
+            self._sessions.move_to_end(session)
+        self.changed = {}
+
+    def _used(self, session: str, binding: Binding, now: float) -> None:
+        binding.used_at = now
+        self._sessions.move_to_end(session)
 
     def _expire(self, session: str, binding: Binding) -> None:
         # First: a session without a worker that is not expired would pass for a new one.
         binding.expired = True
-        self._release(session, binding)
+        self._unbind(session, binding)
 
-    def _release(self, session: str, binding: Binding) -> None:
-        if binding.worker is not None:
-            self._of_worker.get(binding.worker, set()).discard(session)
-            binding.worker = None
+    def _unbind(self, session: str, binding: Binding) -> None:
+        worker, binding.worker = binding.worker, None
+        self._forget(session, worker)
+
+    def _forget(self, session: str, worker: int | None) -> None:
+        """*session* is not bound to *worker* any more, nor lost."""
+        self._lost.discard(session)
+        if worker is not None:
+            sessions = self._of_worker.get(worker, set())
+            sessions.discard(session)
+            if not sessions:
+                self._of_worker.pop(worker, None)
+            self.changed[worker] = None

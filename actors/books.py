@@ -17,14 +17,17 @@ from actors.errors import (
     PoolGaveUp,
     PoolNotRunning,
     PoolSaturated,
-    SessionExpired,
+    SessionBusy,
     SessionLost,
 )
 from actors.lease import Lease
-from actors.ledger import Ledger, Outcome, WorkerEnd
-from actors.scheduler import Row, Scheduler, Ticket
+from actors.ledger import AttemptEnd, Ledger, Outcome, WorkerEnd
+from actors.overflow import Overflow
+from actors.pictures import pool_picture, worker_picture
+from actors.scheduler import Scheduler
+from actors.session_books import SessionBooks
 from actors.status import PoolStatus, WorkerStatus
-from actors.worker_state import WorkerState
+from actors.ticket import Ticket, WhenFull
 from bridge.certificate import Certificate
 from bridge.interpreter_process import Interpreter
 from supervision.clock import open_gate
@@ -41,12 +44,23 @@ def _at_no_time() -> float:
 class Books:
     """See ``Desk``, whose arguments these are."""
 
-    def __init__(self, pool: str, *, target: int, max_queue: int, affinity: bool, session_ttl: float) -> None:
+    def __init__(
+        self,
+        pool: str,
+        *,
+        target: int,
+        max_queue: int,
+        affinity: bool,
+        session_ttl: float,
+        when_full: WhenFull,
+        max_overflow: int,
+    ) -> None:
         self.pool = pool
         self.target = target
         self.now: Callable[[], float] = _at_no_time
         self._max_queue = max_queue
-        self._scheduler = Scheduler(Affinity(session_ttl) if affinity else None)
+        self._when_full = when_full
+        self._scheduler = Scheduler(Affinity(session_ttl, binds=affinity))
         self._closed: PoolError | None = PoolNotRunning(pool, "not started")
         self._held_back: PoolCannotStart | None = None
         #: What ended a part of the pool that nothing has replaced yet.
@@ -55,6 +69,8 @@ class Books:
         #: All requests that have not ended, in order of arrival: who waits, who was refused, who holds a worker.
         self._leases: dict[Ticket, Lease] = {}
         self._ledger = Ledger()
+        self.sessions = SessionBooks(self._scheduler.affinity, self._ledger)
+        self.overflow = Overflow(self._scheduler, target, max_overflow)
 
     def mend(self) -> None:
         """Make whole whatever an exception cut off half-way. Takes as long as there are workers, sessions and requests.
@@ -69,14 +85,17 @@ class Books:
         # Before anybody else is counted: its new count is the old one and one more.
         for lease in [lease for lease in self._leases.values() if lease.tally is not None]:
             self._end(lease)
-        affinity = self._scheduler.affinity
-        if affinity is not None:
-            affinity.mend(self._scheduler.rows)
+        used = (ticket.binding for ticket in self._leases)
+        self._scheduler.affinity.mend(
+            self._scheduler.rows, [binding for binding in used if binding is not None]
+        )
         for ticket, lease in self._leases.items():
             if ticket.key is None and lease.refusal is None:
-                error = self.no_hope() or self._loss(ticket)
+                error = self.no_hope() or self.sessions.loss(ticket)
                 if error is not None:
                     lease.refuse(error, Outcome.REJECTED)
+                elif ticket.deadline <= self.now():
+                    lease.refuse(CallExpired(self.pool, lease.timeout), Outcome.TIMEOUT)
         tickets = [ticket for ticket, lease in self._leases.items() if lease.refusal is None]
         self._scheduler.mend(tickets, self._interpreters, self.now())
         for ticket, lease in self._leases.items():
@@ -84,31 +103,44 @@ class Books:
                 lease.interpreter = self._interpreters[ticket.key]
             if lease.interpreter is not None or lease.refusal is not None:
                 open_gate(lease.gate)
+        self._refuse_busy()
 
     # Requests
 
-    def request(self, lease: Lease) -> bool:
+    def expire(self) -> None:
+        """Tell those whose deadline has come. Run before each operation: none sees a request that is late."""
+        now = self.now()
+        while (ticket := self._scheduler.late(now)) is not None:
+            lease = self._leases[ticket]
+            lease.refuse(CallExpired(self.pool, lease.timeout), Outcome.TIMEOUT)
+            open_gate(lease.gate)
+
+    def request(self, lease: Lease, timeout: float, spent: float) -> bool:
         """Grant *lease* a worker, refuse it, or put it into the queue; returns whether that was decided."""
-        ticket = lease.ticket
+        ticket, now = lease.ticket, self.now()
+        ticket.deadline, lease.timeout = now + timeout - spent, timeout
         self._leases[ticket] = lease
-        refusal = self._refusal(ticket)
+        refusal = self.no_hope()
+        if refusal is None and timeout <= spent:
+            lease.refuse(CallExpired(self.pool, lease.timeout), Outcome.TIMEOUT)
+            return True
+        refusal = refusal or self.sessions.admit(ticket, now)
         if refusal is None:
-            key = self._scheduler.checkout(ticket, self.now())
+            key = self._scheduler.checkout(ticket, now)
             if key is not None:
                 lease.interpreter = self._interpreters[key]
                 return True
-            if self._scheduler.waiting() <= self._max_queue:
-                return False
-            self._scheduler.withdraw(ticket)
-            refusal = PoolSaturated(self.pool, self._max_queue)
+            if ticket.queue is not None:
+                return self._has_place(lease)
+            refusal = SessionBusy(ticket.session or "")
         lease.refuse(refusal, Outcome.REJECTED)
         return True
 
-    def give_up(self, lease: Lease, timeout: float) -> None:
-        """Its *timeout* is over; nothing happens to one that was granted a worker, or refused, in the same moment."""
+    def give_up(self, lease: Lease) -> None:
+        """Its time is over; nothing happens to one that was granted a worker, or refused, in the same moment."""
         if lease.ticket.key is None and lease.refusal is None:
             self._scheduler.withdraw(lease.ticket)
-            lease.refuse(CallExpired(self.pool, timeout), Outcome.TIMEOUT)
+            lease.refuse(CallExpired(self.pool, lease.timeout), Outcome.TIMEOUT)
 
     def give_back(self, lease: Lease) -> None:
         """End *lease*, whatever became of it, and count it; nothing happens to one that has ended."""
@@ -131,25 +163,6 @@ class Books:
     def is_drained(self) -> bool:
         """Return whether nobody holds a worker."""
         return all(ticket.key is None for ticket in self._leases)
-
-    # Sessions
-
-    def rebind(self, session: str) -> None:
-        """See ``Desk.rebind``."""
-        affinity = self._scheduler.affinity
-        if affinity is not None:
-            affinity.rebind(session, self.now())
-            self._ledger.moves += 1
-
-    def end_session(self, session: str) -> None:
-        """See ``Desk.end_session``."""
-        if self._scheduler.affinity is not None:
-            self._scheduler.affinity.end(session)
-
-    def sweep(self) -> int:
-        """See ``Desk.sweep``."""
-        affinity = self._scheduler.affinity
-        return 0 if affinity is None else affinity.sweep(self.now())
 
     # Open and closed
 
@@ -186,10 +199,10 @@ class Books:
 
     # Workers
 
-    def expect(self, key: int, name: str) -> None:
+    def expect(self, key: int, name: str, overflow: bool) -> None:
         """See ``Desk.expect``."""
-        self._ledger.born(name)
-        self._scheduler.expect(key, name, self.now())
+        book = self._ledger.born(name)
+        self._scheduler.expect(key, name, self.now(), overflow=overflow, book=book)
 
     def ready(self, key: int, interpreter: Interpreter) -> None:
         """See ``Desk.ready``."""
@@ -199,10 +212,20 @@ class Books:
         self._held_back = None
         self._hand_over(self._scheduler.ready(key, self.now()))
 
+    def checked(self, key: int, healthy: bool) -> bool:
+        """See ``Desk.checked``."""
+        if not healthy:
+            return self._scheduler.check_failed(key, self.now())
+        self._hand_over(self._scheduler.restore(key, self.now()))
+        return False
+
+    def degrade(self, key: int) -> None:
+        """See ``Desk.degrade``."""
+        self._scheduler.degrade(key, self.now())
+
     def starting(self) -> int:
         """See ``Desk.starting``."""
-        rows = self._scheduler.rows.values()
-        return sum(row.life.state is WorkerState.INITIALIZING for row in rows)
+        return len(self._scheduler.starting)
 
     def retire(self, key: int) -> None:
         """See ``Desk.retire``."""
@@ -242,40 +265,24 @@ class Books:
 
     def status(self) -> PoolStatus:
         """See ``Desk.status``."""
-        ledger = self._ledger
-        affinity = self._scheduler.affinity
-        workers = (self._worker_status(row) for row in self._scheduler.rows.values())
-        return PoolStatus(
-            name=self.pool,
-            state=self._state(),
-            target=self.target,
-            workers=tuple(sorted(workers, key=lambda worker: worker.name)),
-            ready=len(self._interpreters),
-            waiting=self._scheduler.waiting(),
-            sessions=0 if affinity is None else len(affinity),
-            requests=ledger.ended + len(self._leases),
-            deaths=ledger.deaths,
-            restarts=ledger.restarts,
-            moves=ledger.moves,
-            certificates=ledger.certificates,
-            **{outcome.value: count for outcome, count in ledger.counts.items()},
+        pids = {key: interpreter.pid for key, interpreter in self._interpreters.items()}
+        return pool_picture(
+            self.pool,
+            self._state(),
+            self.target,
+            self._scheduler,
+            self._ledger,
+            pids,
+            len(self._leases),
+            self.now(),
         )
 
     def worker_status(self, key: int) -> WorkerStatus | None:
         """See ``Desk.worker_status``."""
         row = self._scheduler.rows.get(key)
-        return None if row is None else self._worker_status(row)
-
-    def _worker_status(self, row: Row) -> WorkerStatus:
-        interpreter = self._interpreters.get(row.key)
-        return WorkerStatus(
-            name=row.slot,
-            incarnation=row.key,
-            state=row.life.state.value,
-            pid=None if interpreter is None else interpreter.pid,
-            calls=row.calls,
-            restarts=self._ledger.restarts_of(row.slot),
-        )
+        interpreter = self._interpreters.get(key)
+        pid = None if interpreter is None else interpreter.pid
+        return None if row is None else worker_picture(row, self._ledger, pid)
 
     def _state(self) -> str:
         if self._closed is None:
@@ -288,25 +295,16 @@ class Books:
         self._closed = error
         self._refuse(self._scheduler.clear(), error)
 
-    def _refusal(self, ticket: Ticket) -> PoolError | None:
-        """Return why *ticket* cannot be served, if so."""
-        if (hopeless := self.no_hope()) is not None:
-            return hopeless
-        affinity, session = self._scheduler.affinity, ticket.session
-        if affinity is None or session is None:
-            return None
-        if affinity.touch(session, self.now()).expired:
-            return SessionExpired(session, affinity.ttl)
-        return self._loss(ticket)
-
-    def _loss(self, ticket: Ticket) -> SessionLost | None:
-        """Return that the worker with the state of the ticket's session is gone, if so."""
-        affinity, session = self._scheduler.affinity, ticket.session
-        lost = None if affinity is None or session is None else affinity.lost_worker_of(session)
-        if session is None or lost is None:
-            return None
-        end = self._ledger.end_of(lost)
-        return SessionLost(session, None if end is None else end.certificate)
+    def _has_place(self, lease: Lease) -> bool:
+        """See to it that the queue, which *lease* has just joined, is not too long; returns whether it was refused."""
+        if self._when_full is WhenFull.BLOCK or len(self._scheduler.waiters) <= self._max_queue:
+            return False
+        ticket = lease.ticket
+        victim = self._scheduler.waiters.makes_room() if self._when_full is WhenFull.SHED else ticket
+        assert victim is not None  # the newcomer is there, if nobody else is
+        self._scheduler.withdraw(victim)
+        self._refuse([victim], PoolSaturated(self.pool, self._max_queue, shed=victim is not ticket))
+        return victim is ticket
 
     def _hand_over(self, grant: tuple[Ticket, int] | None) -> None:
         if grant is not None:
@@ -314,6 +312,14 @@ class Books:
             lease = self._leases[ticket]
             lease.interpreter = self._interpreters[key]
             open_gate(lease.gate)
+            self._refuse_busy()
+
+    def _refuse_busy(self) -> None:
+        """Tell those whose session was bound to a worker that another got, if they are not to wait for it."""
+        busy = self._scheduler.busy
+        while busy:
+            self._refuse(busy[-1:], SessionBusy(busy[-1].session or ""))
+            busy.pop()
 
     def _refuse(self, tickets: Iterable[Ticket], error: PoolError) -> None:
         for ticket in tickets:
@@ -322,9 +328,12 @@ class Books:
             open_gate(lease.gate)
 
     def _end(self, lease: Lease) -> None:
-        """Count *lease* and forget it. The new count is written down first, so that a mend counts it once, too."""
-        counts = self._ledger.counts
+        """Count *lease* and forget it. The new counts are written down first, so that a mend counts it once, too."""
         if lease.tally is None:
-            lease.tally = counts[lease.outcome] + 1
-        counts[lease.outcome] = lease.tally
+            ticket = lease.ticket
+            end = AttemptEnd.of(lease.outcome, dispatched=lease.dispatched)
+            lease.tally = self._ledger.tally(lease.outcome, ticket.book, end, ticket.hit)
+        for counts, under, count in lease.tally:
+            counts[under] = count
         del self._leases[lease.ticket]
+        self.sessions.release(lease.ticket, self.now())

@@ -15,7 +15,8 @@ from actors.books import Books
 from actors.errors import PoolCannotStart, PoolGaveUp
 from actors.lease import Lease
 from actors.ledger import WorkerEnd
-from actors.status import PoolStatus, WorkerStatus
+from actors.status import PoolStatus, SessionStatus, WorkerStatus
+from actors.ticket import WhenFull
 from bridge.certificate import Certificate
 from bridge.interpreter_process import Interpreter
 from supervision.clock import Clock, open_gate
@@ -37,42 +38,74 @@ class Desk:
         max_queue: How many callers may wait.
         affinity: Whether sessions stick to workers.
         session_ttl: Seconds without use after which a session expires; ``math.inf``: never.
+        when_full: What becomes of a caller that finds so many waiting.
+        max_overflow: How many workers beyond the target it may have while callers wait.
     """
 
-    def __init__(self, pool: str, *, target: int, max_queue: int, affinity: bool, session_ttl: float) -> None:
+    def __init__(
+        self,
+        pool: str,
+        *,
+        target: int,
+        max_queue: int,
+        affinity: bool,
+        session_ttl: float,
+        when_full: WhenFull = WhenFull.RAISE,
+        max_overflow: int = 0,
+    ) -> None:
         self.pool = pool
         self.target = target
+        self.max_overflow = max_overflow
         self._lock = threading.Lock()
         # What follows is guarded by the lock.
         self._books = Books(
-            pool, target=target, max_queue=max_queue, affinity=affinity, session_ttl=session_ttl
+            pool,
+            target=target,
+            max_queue=max_queue,
+            affinity=affinity,
+            session_ttl=session_ttl,
+            when_full=when_full,
+            max_overflow=max_overflow,
         )
         self._clock: Clock | None = None
         self._started: Callable[[], None] | None = (
             None  #: told, without the lock, of each start that is complete
         )
+        self._crowded: Callable[[], None] | None = None  #: likewise, when more overflow workers are wanted
         self._torn = False  #: whether an operation is under way; whoever finds it so mends what was cut off
         self._gates: list[tuple[Callable[[], bool], threading.Lock]] = []  #: what is waited for, and by whom
 
     # Callers
 
-    def checkout(self, lease: Lease, timeout: float) -> None:
-        """Fill *lease* with a worker. Blocks the calling thread for at most *timeout* seconds.
+    def checkout(self, lease: Lease, timeout: float, spent: float = 0.0) -> None:
+        """Fill *lease* with a worker. Blocks the calling thread for at most *timeout* - *spent* seconds.
 
         Whatever comes of it, ``give_back`` is due.
+
+        Args:
+            lease: Empty.
+            timeout: The call's, in seconds; ``math.inf`` waits for ever.
+            spent: Seconds of it that are over.
 
         Raises:
             PoolNotRunning, PoolGaveUp: The desk is closed.
             PoolCannotStart: No worker is up and the last ones failed at their start.
-            PoolSaturated: The queue is full.
+            PoolSaturated: The queue is full, or it was, and a call of higher priority took this one's place.
             SessionLost, SessionExpired: The session has no worker that could have its state.
+            SessionBusy: Its worker is not free, and its mode is not to wait.
             CallExpired: No worker became free in time.
         """
-        if not self._do(self._books.request, lease):
+        if not self._do(self._books.request, lease, timeout, spent):
+            if (
+                self.max_overflow
+                and self._crowded is not None
+                and self._do(self._books.overflow.is_news, self.now())
+            ):
+                self._crowded()
             assert self._clock is not None  # before it was opened, every request is refused
-            self._clock.acquire(lease.gate, timeout)
+            self._clock.acquire(lease.gate, timeout - spent)
             # The grant is decided under the lock in which the waiter gives up, so none is lost in between.
-            self._do(self._books.give_up, lease, timeout)
+            self._do(self._books.give_up, lease)
         if lease.refusal is not None:
             raise copy.copy(lease.refusal)  # several threads may be told the same
 
@@ -87,11 +120,31 @@ class Desk:
 
     def rebind(self, session: str) -> None:
         """Let *session* be bound anew at its next call; the state that its old worker held is given up."""
-        self._do(self._books.rebind, session)
+        self._do(self._books.sessions.affinity.rebind, session, self.now())
 
     def end_session(self, session: str) -> None:
         """Forget *session*; fine if it is not known."""
-        self._do(self._books.end_session, session)
+        self._do(self._books.sessions.affinity.end, session)
+
+    def touch_session(self, session: str) -> None:
+        """Note that *session* is used; it begins, if it is not known.
+
+        Raises:
+            SessionExpired: It was not used for its time to live.
+        """
+        self._do(self._books.sessions.touch, session, self.now())
+
+    def worker_of(self, session: str) -> int:
+        """Return the incarnation that *session* is bound to; asking is no use of it.
+
+        Raises:
+            SessionExpired, SessionLost, SessionNotBound: There is none; the class says why.
+        """
+        return self._do(self._books.sessions.worker_of, session, self.now())
+
+    def sessions(self) -> tuple[SessionStatus, ...]:
+        """Return all sessions, longest unused first."""
+        return self._do(self._books.sessions.statuses, self.now())
 
     def drain(self, timeout: float) -> bool:
         """Wait until nobody holds a worker. Blocks for at most *timeout* seconds; returns whether it came to that."""
@@ -124,15 +177,22 @@ class Desk:
 
     # The pool's actors
 
-    def open(self, clock: Clock, started: Callable[[], None] | None = None) -> None:
+    def open(
+        self,
+        clock: Clock,
+        started: Callable[[], None] | None = None,
+        crowded: Callable[[], None] | None = None,
+    ) -> None:
         """Take requests from now on.
 
         Args:
             clock: Counts everything.
             started: Called after each start that is complete, in the worker's thread; must not block.
+            crowded: Called when more overflow workers are wanted, in a caller's thread; must not block.
         """
         self._clock = clock
         self._started = started
+        self._crowded = crowded
         self._do(self._books.open, clock.now)
 
     def close(self, state: str) -> None:
@@ -157,9 +217,9 @@ class Desk:
         """Workers cannot start: while none is up, requests are answered with *error* at once. None ends it."""
         self._do(self._books.hold_back, error)
 
-    def expect(self, key: int, name: str) -> None:
-        """A worker called *name* is starting."""
-        self._do(self._books.expect, key, name)
+    def expect(self, key: int, name: str, *, overflow: bool = False) -> None:
+        """A worker called *name* is starting; *overflow*: one beyond the target."""
+        self._do(self._books.expect, key, name, overflow)
 
     def ready(self, key: int, interpreter: Interpreter) -> None:
         """Its interpreter shook hands."""
@@ -170,6 +230,26 @@ class Desk:
     def starting(self) -> int:
         """Return how many workers are expected and have not shaken hands."""
         return self._do(self._books.starting)
+
+    def checked(self, key: int, healthy: bool) -> bool:
+        """Its health was looked at: an unhealthy one is kept without work, a healthy one gets work again.
+
+        Returns:
+            Whether it is to end now, because that was one failure too many in a row.
+        """
+        return self._do(self._books.checked, key, healthy)
+
+    def degrade(self, key: int) -> None:
+        """Keep the worker without work until ``checked`` finds it healthy; a call that it runs goes on."""
+        self._do(self._books.degrade, key)
+
+    def overflow_wanted(self) -> int:
+        """Return how many workers beyond the target there should be, at least those that there are."""
+        return self._do(self._books.overflow.wanted)
+
+    def retire_idle(self, ttl: float) -> list[int]:
+        """Give no more work to the overflow workers that nobody has needed for *ttl* seconds; returns their keys."""
+        return self._do(self._books.overflow.retire_idle, self.now(), ttl)
 
     def retire(self, key: int) -> None:
         """The worker is to end; it gets no more work."""
@@ -193,7 +273,7 @@ class Desk:
 
     def sweep(self) -> int:
         """Expire sessions that were not used; returns how many ended."""
-        return self._do(self._books.sweep)
+        return self._do(self._books.sessions.affinity.sweep, self.now())
 
     def worker_status(self, key: int) -> WorkerStatus | None:
         """Return one worker as it is now; None when it is gone."""
@@ -212,6 +292,7 @@ class Desk:
         if self._torn:
             self._books.mend()
         self._torn = True
+        self._books.expire()
         result = operation(*args, **kwargs)
         for waited_for in [each for each in self._gates if each[0]()] if self._gates else ():
             open_gate(waited_for[1])

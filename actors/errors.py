@@ -18,8 +18,10 @@ __all__ = [
     "PoolGaveUp",
     "PoolNotRunning",
     "PoolSaturated",
+    "SessionBusy",
     "SessionExpired",
     "SessionLost",
+    "SessionNotBound",
 ]
 
 
@@ -54,14 +56,23 @@ class PoolNotRunning(PoolError):
 
 
 class PoolSaturated(PoolError):
-    """As many callers wait already as the pool allows; try later, or make it bigger."""
+    """As many callers wait already as the pool allows; try later, or make it bigger.
 
-    def __init__(self, pool: str, limit: int) -> None:
-        super().__init__(pool, limit)
+    ``shed`` says whether the call had a place in the queue, and lost it to one of higher priority.
+    """
+
+    def __init__(self, pool: str, limit: int, shed: bool = False) -> None:
+        super().__init__(pool, limit, shed)
         self.pool = pool
         self.limit = limit
+        self.shed = shed
 
     def __str__(self) -> str:
+        if self.shed:
+            return (
+                f"pool {self.pool!r}: {self.limit} callers wait already (max_queue), and a call of higher priority took "
+                "this one's place; nothing was executed. Try later, add workers or raise max_queue"
+            )
         return (
             f"pool {self.pool!r}: {self.limit} callers wait already (max_queue); nothing was executed. "
             "Try later, add workers or raise max_queue"
@@ -143,3 +154,28 @@ class SessionExpired(PoolError):
             f"session {self.session!r} was not used for {self.ttl:g} s and has expired; nothing was executed. "
             "Call rebind() to begin anew"
         )
+
+
+class SessionBusy(PoolError):
+    """The session's worker is not free, and the session's calls are not to wait (``strict_fail_fast``); try later."""
+
+    def __init__(self, session: str) -> None:
+        super().__init__(session)
+        self.session = session
+
+    def __str__(self) -> str:
+        return (
+            f"session {self.session!r}: its worker is busy, and its mode is strict_fail_fast; nothing was executed. "
+            "Try later, or use strict_queue to wait for it"
+        )
+
+
+class SessionNotBound(PoolError):
+    """The session has no worker: it was never used, or ended, or rebind() was not followed by a call."""
+
+    def __init__(self, session: str) -> None:
+        super().__init__(session)
+        self.session = session
+
+    def __str__(self) -> str:
+        return f"session {self.session!r} is not bound to a worker; its first call binds it"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from typing import final
+from typing import Any, final
 
 from actors.errors import PoolError
 from actors.ledger import Outcome
-from actors.scheduler import Ticket
+from actors.ticket import SessionMode, Ticket
 from bridge.interpreter_process import Interpreter
 
 __all__ = ["Lease"]
@@ -21,16 +21,27 @@ class Lease:
     asynchronous exception strikes between grant and return.
     """
 
-    __slots__ = ("gate", "interpreter", "outcome", "over", "refusal", "tally", "ticket")
+    __slots__ = (
+        "dispatched", "gate", "interpreter", "outcome", "over", "refusal", "tally", "ticket", "timeout",
+    )  # fmt: skip
 
-    def __init__(self, session: str | None) -> None:
+    def __init__(
+        self,
+        session: str | None = None,
+        *,
+        mode: SessionMode = SessionMode.STRICT_QUEUE,
+        priority: int = 0,
+    ) -> None:
         #: Its ``key`` is the worker that is held; written under the desk's lock.
-        self.ticket = Ticket(session)
+        self.ticket = Ticket(session, mode=mode, priority=priority)
+        self.timeout = 0.0  #: seconds that its caller gave it; likewise
         self.interpreter: Interpreter | None = None  #: of that worker; likewise
         self.refusal: PoolError | None = None  #: why there will be no worker; likewise
         #: What it will be counted under; its caller's, until it is given back.
         self.outcome = Outcome.CANCELLED
-        self.tally: int | None = None  #: the count of ``outcome`` with this one; once set, it is ended
+        self.dispatched = False  #: whether the call was sent to its worker, or may have been; its caller's
+        #: The counts with this one: which, under what, and how many; once set, it is ended.
+        self.tally: tuple[tuple[dict[Any, int], object, int], ...] | None = None
         self.over = False  #: whether it was given back and nothing is left to do; its caller's
         self.gate = threading.Lock()  #: opened when a worker is granted or ``refusal`` is set
         self.gate.acquire()

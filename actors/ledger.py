@@ -1,18 +1,19 @@
-"""What a pool has counted: requests by how they ended, and deaths with their certificates.
+"""What a pool has counted: requests by how they ended, what its workers did of them, and deaths with their certificates.
 
-Pure, and written under the desk's lock alone. A request is counted once, when it ends.
+Pure, and written under the desk's lock alone. A request is counted once, when it ends; so is an attempt, which is one
+worker's part in it.
 """
 
 from __future__ import annotations
 
 import enum
-from typing import Final, final
+from typing import Any, Final, final
 
 import attrs
 
 from bridge.certificate import Certificate, Verdict
 
-__all__ = ["Ledger", "Outcome", "WorkerEnd"]
+__all__ = ["AttemptEnd", "Ledger", "Outcome", "WorkerBook", "WorkerEnd"]
 
 #: How many ends of workers a pool remembers.
 REMEMBERED_ENDS: Final = 1000
@@ -27,7 +28,49 @@ class Outcome(enum.Enum):
     TIMEOUT = "timeouts"
     REJECTED = "rejected"
     CANCELLED = "cancelled"
+    LOST = "lost"  #: its worker died under it: to its caller an error, and among the errors in the status
+
+
+@final
+class AttemptEnd(enum.Enum):
+    """What became of a worker's part in a call; each attempt is counted under exactly one."""
+
+    OK = "ok"
+    ERROR = "errors"
+    TIMEOUT = "timeouts"
+    CANCELLED = "cancelled"
     LOST = "lost"
+    GIVEN_BACK = "given_back"  #: the worker was granted, and the call was never sent to it
+
+    @classmethod
+    def of(cls, outcome: Outcome, *, dispatched: bool) -> AttemptEnd:
+        """Return what a request that ended with *outcome* was to its worker.
+
+        Args:
+            outcome: The request's.
+            dispatched: Whether the call was sent, or may have been.
+        """
+        if outcome is Outcome.REJECTED or (
+            not dispatched and outcome in {Outcome.CANCELLED, Outcome.TIMEOUT}
+        ):
+            return cls.GIVEN_BACK
+        return cls[outcome.name]
+
+
+@final
+class WorkerBook:
+    """What the incarnations of one worker's name were given, and what became of it."""
+
+    __slots__ = ("attempts", "counts")
+
+    def __init__(self) -> None:
+        self.attempts = 0
+        self.counts = dict.fromkeys(AttemptEnd, 0)
+
+    @property
+    def given_back(self) -> int:
+        """How many attempts came back unused."""
+        return self.counts[AttemptEnd.GIVEN_BACK]
 
 
 @final
@@ -50,8 +93,9 @@ class Ledger:
     """The books of one pool."""
 
     def __init__(self) -> None:
-        self.moves = 0
         self.counts = dict.fromkeys(Outcome, 0)
+        self.routed = {True: 0, False: 0}  #: attempts of bound sessions: at their worker, elsewhere
+        self.books: dict[str, WorkerBook] = {}
         self._incarnations: dict[str, int] = {}
         #: Each with the number of deaths up to it; oldest first.
         self._ends: dict[int, tuple[WorkerEnd, int]] = {}
@@ -76,9 +120,29 @@ class Ledger:
         """The last deaths, oldest first."""
         return tuple(end.certificate for end, _ in self._ends.values() if end.is_death)
 
-    def born(self, worker: str) -> None:
-        """Count one more incarnation of *worker*."""
+    def tally(
+        self, outcome: Outcome, book: WorkerBook | None, end: AttemptEnd, hit: bool | None
+    ) -> tuple[tuple[dict[Any, int], object, int], ...]:
+        """Return the counts with one more request: which, under what, and how many. Nothing is written yet.
+
+        Args:
+            outcome: The request's.
+            book: Of the worker that it was granted; None: none was.
+            end: What it was to that one.
+            hit: Whether that was its session's; None: the session was bound to none.
+        """
+        request = (self.counts, outcome, self.counts[outcome] + 1)
+        if book is None:
+            return (request,)
+        attempt = (book.counts, end, book.counts[end] + 1)
+        if hit is None:
+            return request, attempt
+        return request, attempt, (self.routed, hit, self.routed[hit] + 1)
+
+    def born(self, worker: str) -> WorkerBook:
+        """Count one more incarnation of *worker*, and return its book."""
         self._incarnations[worker] = self._incarnations.get(worker, 0) + 1
+        return self.books.setdefault(worker, WorkerBook())
 
     def restarts_of(self, worker: str) -> int:
         """Return how many incarnations *worker* had before the present one."""

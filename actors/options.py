@@ -8,6 +8,7 @@ from typing import Any, final
 
 import attrs
 
+from actors.ticket import WhenFull
 from bridge.launchers.launcher import Launcher
 from bridge.options import InterpreterOptions
 
@@ -75,6 +76,11 @@ class PoolOptions:
     affinity: bool = attrs.field(default=True, validator=attrs.validators.instance_of(bool))
     session_ttl: float = attrs.field(default=3600.0, validator=_seconds)
     max_queue: int = attrs.field(default=10_000, validator=_whole(0))
+    when_full: WhenFull = attrs.field(
+        default=WhenFull.RAISE, validator=attrs.validators.instance_of(WhenFull)
+    )
+    max_overflow: int = attrs.field(default=0, validator=_whole(0))
+    overflow_ttl: float = attrs.field(default=30.0, validator=_seconds)
     max_starting: int = attrs.field(validator=_whole(1))
     launcher: Launcher | None = attrs.field(default=None, validator=_launcher)
 

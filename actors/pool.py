@@ -7,25 +7,22 @@ caller's own thread checks a worker out at the desk and talks to it over its dat
 from __future__ import annotations
 
 import atexit
-import math
-import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar, cast, final
+from typing import TYPE_CHECKING, TypeVar, final
 
+from actors.calling import Calling
 from actors.desk import Desk
 from actors.errors import PoolNotRunning
 from actors.lease import Lease
-from actors.ledger import Outcome
-from actors.options import PoolOptions, check_seconds, usable_cpus
+from actors.options import PoolOptions, usable_cpus
 from actors.pool_tree import pool_spec
 from actors.session import Session
-from actors.status import PoolStatus
-from bridge.errors import CallCancelled, CallDeadline, WorkerDied
+from actors.status import PoolStatus, SessionStatus
+from actors.ticket import SessionMode, WhenFull
 from bridge.main_guard import refuse_unguarded_main
 from bridge.options import InterpreterOptions
-from bridge.payload import EncodedCall, encode_call, options_of
 from bridge.platform import require_supported
 from bridge.probe import check_interpreter
 from supervision import ChildSpec, Restart, Tree
@@ -60,6 +57,12 @@ class Pool:
         affinity: Whether a session's calls all go to one worker. Without, sessions are only names.
         session_ttl: Seconds without use after which a session expires; ``math.inf``: never.
         max_queue: How many callers may wait for a worker; 0: none, a call that finds no free one is refused.
+        when_full: What becomes of a call that finds so many waiting: ``"raise"`` refuses it at once, ``"block"`` lets it
+            wait all the same, until its own deadline, ``"shed"`` refuses the newest call of the lowest priority, of those
+            that wait and this one.
+        max_overflow: How many workers beyond *workers* are started while callers wait; each ends when it has been free
+            for *overflow_ttl*, unless it holds a session.
+        overflow_ttl: Seconds.
         max_starting: How many workers may be starting at the same time, from the launch until the handshake; default: all.
             One whose start hangs holds its place until its ``start_timeout``.
         launcher: Brings the interpreters to life; default: as processes of this machine.
@@ -77,6 +80,9 @@ class Pool:
         affinity: bool = True,
         session_ttl: float = 3600.0,
         max_queue: int = 10_000,
+        when_full: WhenFull | str = WhenFull.RAISE,
+        max_overflow: int = 0,
+        overflow_ttl: float = 30.0,
         max_starting: int | None = None,
         launcher: Launcher | None = None,
     ) -> None:
@@ -87,6 +93,9 @@ class Pool:
             affinity=affinity,
             session_ttl=session_ttl,
             max_queue=max_queue,
+            when_full=WhenFull(when_full),
+            max_overflow=max_overflow,
+            overflow_ttl=overflow_ttl,
             max_starting=count if max_starting is None else max_starting,
             launcher=launcher,
         )
@@ -96,9 +105,10 @@ class Pool:
             max_queue=self.options.max_queue,
             affinity=self.options.affinity,
             session_ttl=self.options.session_ttl,
+            when_full=self.options.when_full,
+            max_overflow=self.options.max_overflow,
         )
-        self._owner = os.getpid()
-        self._encoding = options_of(self.options.interpreter)
+        self.calling = Calling(self.desk, self.options.interpreter)
         self._lock = threading.Lock()  #: guards the two below: a pool lives in one tree
         self._tree: Tree | None = None  #: its own, if it stands alone
         self._given = False  #: whether it was given to a supervisor
@@ -111,6 +121,7 @@ class Pool:
         /,
         *args: object,
         timeout: float = 30.0,
+        priority: int = 0,
         on_progress: Callable[[Progress], None] | None = None,
         **kwargs: object,
     ) -> T:
@@ -122,9 +133,10 @@ class Pool:
             timeout: Seconds from now, for waiting, sending and running together; ``math.inf``: no limit. A call
                 that overruns it while it runs is ended: told, interrupted, and then killed with all that its worker
                 started, which takes a second more at the most (``InterpreterOptions.graces``).
+            priority: Of those who wait, higher is served first; equals in order of arrival.
             on_progress: Called in this thread for each ``report(n, total)`` of the running function.
-            kwargs: Likewise pickled. ``timeout`` and ``on_progress`` are taken; bind one of those names of your
-                own function with ``functools.partial``.
+            kwargs: Likewise pickled. ``timeout``, ``priority`` and ``on_progress`` are taken; bind one of those names
+                of your own function with ``functools.partial``.
 
         Returns:
             What the function returned.
@@ -139,80 +151,24 @@ class Pool:
             RemoteError: The function raised what could not be brought over.
             BaseException: Whatever the function raised, with the remote traceback as its cause.
         """
-        return self.run(None, function, args, kwargs, timeout, on_progress)
+        return self.calling.run(Lease(priority=priority), function, args, kwargs, timeout, on_progress)
 
-    def session(self, id: str) -> Session:
-        """Return a handle on the session *id*. Never blocks; a session begins with its first call."""
+    def session(self, id: str, *, mode: SessionMode | str = SessionMode.STRICT_QUEUE) -> Session:
+        """Return a handle on the session *id*. Never blocks; a session begins with its first call.
+
+        Args:
+            id: Any text; the same text is the same session.
+            mode: What this handle's calls do when the session's worker is not free: ``"strict_queue"`` waits for it,
+                ``"strict_fail_fast"`` raises ``SessionBusy``, ``"hint"`` takes any free worker, and never tells that the
+                session's was lost.
+        """
         if not isinstance(id, str) or not id:
             raise ValueError(f"session id {id!r}: expected a non-empty str")
-        return Session(self, id)
+        return Session(self, id, SessionMode(mode))
 
-    def run(
-        self,
-        session: str | None,
-        function: Callable[..., T],
-        args: tuple[object, ...],
-        kwargs: Mapping[str, object],
-        timeout: float,
-        on_progress: Callable[[Progress], None] | None,
-    ) -> T:
-        """What ``call`` and ``Session.call`` share; see there."""
-        check_seconds("timeout", timeout)
-        if not callable(function):
-            raise TypeError(f"{function!r} is not callable; give the function first, then its arguments")
-        request = encode_call(function, args, kwargs, **self._encoding)
-        if os.getpid() != self._owner:
-            raise PoolNotRunning(
-                self.options.name, f"that of process {self._owner}, and this one is a forked copy of it"
-            )
-        lease = Lease(session)
-        try:
-            try:
-                return cast("T", self._converse(lease, request, timeout, on_progress))
-            finally:
-                self._leave(lease)
-        finally:
-            # Once more if an interrupt struck in the first: a worker that nobody gives back is lost to the pool.
-            if not lease.over:
-                self._leave(lease)
-
-    def _converse(
-        self,
-        lease: Lease,
-        request: EncodedCall,
-        timeout: float,
-        on_progress: Callable[[Progress], None] | None,
-    ) -> Any:
-        """Wait for a worker and run *request* in it; what became of it is written into *lease*."""
-        now = self.desk.now
-        deadline = now() + timeout
-        self.desk.checkout(lease, timeout)
-        assert lease.interpreter is not None
-        remaining = deadline - now() if timeout < math.inf else math.inf
-        try:
-            result = lease.interpreter.channel.call(request, timeout=remaining, on_progress=on_progress)
-            lease.outcome = Outcome.OK
-        except CallDeadline as error:
-            lease.outcome = Outcome.TIMEOUT
-            # The caller's own figure: what was left of it after the wait for a worker is of no use to anybody.
-            raise CallDeadline(timeout, error.certificate) from None
-        except CallCancelled:
-            lease.outcome = Outcome.CANCELLED
-            raise
-        except WorkerDied:
-            lease.outcome = Outcome.LOST
-            raise
-        except Exception:
-            lease.outcome = Outcome.ERROR
-            raise
-        return result
-
-    def _leave(self, lease: Lease) -> None:
-        """Give *lease* back, after the kill of a worker that is in the middle of its call. Twice is fine."""
-        # One that was counted may have its worker with the next caller already, whose call is none of ours.
-        if lease.tally is None and lease.interpreter is not None and not lease.clean:
-            lease.interpreter.kill("its caller left in the middle of a call")
-        self.desk.give_back(lease)
+    def sessions(self) -> tuple[SessionStatus, ...]:
+        """Return the sessions that are known, longest unused first, bound to workers or not. Never blocks."""
+        return self.desk.sessions()
 
     # Life
 
@@ -263,7 +219,7 @@ class Pool:
         Returns:
             Whether everything ended in good order within it.
         """
-        if os.getpid() != self._owner:
+        if self.calling.is_elsewhere:
             return True  # a forked copy: the pool, its locks and its threads are the service's
         with self._lock:
             tree = self._tree

@@ -6,6 +6,7 @@ monitors, and opens and closes the desk. When it is restarted it adopts the work
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final, final
 
@@ -20,12 +21,17 @@ from supervision.events import Event
 from supervision.exit_reason import Crashed, Shutdown
 from supervision.supervisor import start_child, which_children
 
-__all__ = ["PoolActor"]
+__all__ = ["RETIRE", "PoolActor"]
 
 _PROBE: Final = "probe"
 _SETTLED: Final = "settled"
 _RECONCILE: Final = "reconcile"
 _STARTED: Final = "started"
+_CROWDED: Final = "crowded"
+_RETIRE_IDLE: Final = "retire idle"
+
+#: Sent to a worker that nobody needs any more: it ends.
+RETIRE: Final = "retire"
 
 #: Seconds before a worker is tried again that found no bridge.
 NO_BRIDGE_DELAY: Final = 0.2
@@ -40,7 +46,11 @@ class PoolActor(Actor):
     trap_exit = True
 
     def init(
-        self, desk: Desk, worker_spec: Callable[[str], ChildSpec], max_starting: int | None = None
+        self,
+        desk: Desk,
+        worker_spec: Callable[[str], ChildSpec],
+        max_starting: int | None = None,
+        overflow_ttl: float = math.inf,
     ) -> Continue:
         """Open the desk; workers are started after the supervisor was answered.
 
@@ -48,11 +58,14 @@ class PoolActor(Actor):
             desk: The pool's.
             worker_spec: Makes the spec of the worker with an id.
             max_starting: How many may be starting at the same time; None: all.
+            overflow_ttl: Seconds for which a worker beyond the target may be free before it ends; ``math.inf``: for ever.
         """
         self._desk = desk
         self._workers = f"{self.ref.name.rpartition('/')[0]}/workers"  # the sibling that supervises them
         self._worker_spec = worker_spec
         self._at_once = desk.target if max_starting is None else max_starting
+        self._overflow_ttl = overflow_ttl
+        self._retiring = False  #: whether the timer runs that looks for overflow workers nobody needs
         self._gate = StartGate()
         self._running: dict[Ref, str] = {}
         self._ends: dict[str, Certificate] = {}  #: of workers that have no successor yet, by id
@@ -61,7 +74,7 @@ class PoolActor(Actor):
         #: Fewer than there were, after a restart: that forgives failed starts of which there are none yet.
         self._answers_seen = 0
         ref = self.ref
-        desk.open(self.clock, started=lambda: ref.send(_STARTED))
+        desk.open(self.clock, started=lambda: ref.send(_STARTED), crowded=lambda: ref.send(_CROWDED))
         return Continue()
 
     def handle_continue(self, term: Any) -> Stop | None:
@@ -83,6 +96,10 @@ class PoolActor(Actor):
                 return self._reconcile()
             case "started" if self._gate.decide() is GateDecision.START:
                 self._start_missing()  # there may be room for another one
+            case "crowded" if self._gate.decide() is GateDecision.START:
+                self._start_missing()
+            case "retire idle":
+                self._retire_idle()
         return None
 
     def terminate(self, reason: ExitReason) -> None:
@@ -111,7 +128,8 @@ class PoolActor(Actor):
             return None
         self._gate = self._gate.after(end, answered=self._was_answered(), probe=ref in self._probes)
         self._probes.discard(ref)
-        self._ends[id] = end.certificate
+        if not self._is_overflow(id):
+            self._ends[id] = end.certificate
         return self._reconcile()
 
     def _reconcile(self) -> Stop | None:
@@ -128,7 +146,7 @@ class PoolActor(Actor):
         return None
 
     def _start_missing(self) -> None:
-        missing = self._missing()
+        missing = [*self._missing(), *self._overflow_missing()]
         room = may_start(len(missing), starting=self._desk.starting(), at_once=self._at_once)
         for id in missing[:room]:
             self._start(id)
@@ -136,6 +154,36 @@ class PoolActor(Actor):
     def _missing(self) -> list[str]:
         taken = set(self._running.values())
         return [id for id in map(str, range(1, self._desk.target + 1)) if id not in taken]
+
+    def _overflow_missing(self) -> list[str]:
+        taken = set(self._running.values())
+        first = self._desk.target + 1
+        ids = [str(number) for number in range(first, first + self._desk.max_overflow)]
+        running = sum(id in taken for id in ids)
+        free = [id for id in ids if id not in taken]
+        return free[: max(0, self._desk.overflow_wanted() - running)] if free else []
+
+    def _is_overflow(self, id: str) -> bool:
+        return int(id) > self._desk.target
+
+    def _retire_idle(self) -> None:
+        """End the overflow workers that nobody has needed; those that got a call meanwhile are not among them."""
+        self._retiring = False
+        unneeded = set(self._desk.retire_idle(self._overflow_ttl))
+        for ref in self._running:
+            if ref.incarnation in unneeded:
+                ref.send(RETIRE)
+        self._look_for_idle()
+
+    def _look_for_idle(self) -> None:
+        """While there are overflow workers, look twice in their time whether they are needed."""
+        if (
+            not self._retiring
+            and self._overflow_ttl < math.inf
+            and any(map(self._is_overflow, self._running.values()))
+        ):
+            self._retiring = True
+            self.send_after(self._overflow_ttl / 2, _RETIRE_IDLE)
 
     def _start(self, id: str) -> Ref:
         ref = start_child(self._supervisor(), self._worker_spec(id))
@@ -186,6 +234,8 @@ class PoolActor(Actor):
     def _watch(self, id: str, ref: Ref) -> None:
         self._running[ref] = id
         ref.monitor(self.ref)
+        if self._is_overflow(id):
+            self._look_for_idle()
 
     def _supervisor(self) -> Ref:
         ref = self.context.registry.whereis(self._workers)

@@ -49,7 +49,12 @@ def pool_spec(options: PoolOptions, desk: Desk, *, restart: Restart, significant
         ChildSpec(
             id="pool",
             start=PoolActor,
-            args=(desk, _worker_specs(slot, desk, options.interpreter), options.max_starting),
+            args=(
+                desk,
+                _worker_specs(slot, desk, options.interpreter),
+                options.max_starting,
+                options.overflow_ttl,
+            ),
             restart=Restart.TRANSIENT,
             significant=True,
         ),
@@ -69,7 +74,7 @@ def _worker_specs(slot: HubSlot, desk: Desk, options: InterpreterOptions) -> Cal
         return ChildSpec(
             id=id,
             start=Worker,
-            args=(desk, slot, options),
+            args=(desk, slot, options, int(id) > desk.target),
             restart=Restart.TEMPORARY,
             shutdown=_WORKER_SHUTDOWN,
         )

@@ -1,7 +1,8 @@
 """Who gets the next free worker: a pure scheduler, fed by the desk under its lock.
 
 No thread, clock or socket is touched. Checkout and checkin are plain methods without event and command objects:
-they run for each call. Where a waiter blocks, and how it is woken, is in ``desk``.
+they run for each call. Where a waiter blocks, and how it is woken, is in ``desk``; who is next of those who wait, in
+``waiters``, and of the workers, in ``idle``.
 """
 
 from __future__ import annotations
@@ -11,37 +12,32 @@ from collections.abc import Container, Iterable
 from typing import final
 
 from actors.affinity import Affinity
-from actors.worker_state import WorkerEvent, WorkerLife, WorkerState
+from actors.idle import IdleWorkers
+from actors.ledger import WorkerBook
+from actors.ticket import SessionMode, Ticket
+from actors.waiters import Waiters
+from actors.worker_state import Health, WorkerEvent, WorkerLife, WorkerState
 
-__all__ = ["Row", "Scheduler", "Ticket"]
+__all__ = ["MAX_FAILED_CHECKS", "Row", "Scheduler"]
 
-
-@final
-class Ticket:
-    """One request for a worker, from its arrival until it is withdrawn or its worker is given back.
-
-    Written by the scheduler alone.
-    """
-
-    __slots__ = ("key", "number", "session")
-
-    def __init__(self, session: str | None = None) -> None:
-        self.session = session
-        self.number = 0  #: order of arrival
-        self.key: int | None = None  #: the worker that it was granted
+#: Health checks in a row that may fail before a worker is to end; until then it is kept, without work.
+MAX_FAILED_CHECKS = 3
 
 
 @final
 class Row:
     """What the scheduler knows of one worker."""
 
-    __slots__ = ("calls", "key", "life", "ready_at", "slot")
+    __slots__ = ("book", "calls", "failed_checks", "key", "life", "overflow", "ready_at", "slot")
 
-    def __init__(self, key: int, slot: str, now: float) -> None:
+    def __init__(self, key: int, slot: str, now: float, *, overflow: bool, book: WorkerBook) -> None:
         self.key = key  #: the incarnation
         self.slot = slot  #: the worker's name, which its successors will have too
+        self.overflow = overflow  #: whether it is beyond the pool's target
         self.life = WorkerLife(now)
+        self.book = book  #: what its name has done, earlier incarnations included
         self.calls = 0  #: checkouts so far
+        self.failed_checks = 0  #: in a row
         self.ready_at = math.inf  #: when it shook hands
 
 
@@ -49,28 +45,37 @@ class Row:
 class Scheduler:
     """Workers, waiters and sessions of one pool.
 
-    A free worker goes to the waiter that came first, among those that may have it: one whose session is bound to
-    another worker waits for that one and keeps nobody else waiting.
+    A free worker goes to the waiter of the highest priority, of equals to the one that came first, among those that
+    may have it: one whose session is bound to another worker waits for that one and keeps nobody else waiting. Each
+    event costs the same however many workers there are; only what concerns all of them (``clear``, ``mend``) does not.
 
     Args:
-        affinity: The sessions' bindings; None serves sessions as if they were none.
+        affinity: The sessions.
     """
 
-    def __init__(self, affinity: Affinity | None) -> None:
+    def __init__(self, affinity: Affinity) -> None:
         self.affinity = affinity
         self.rows: dict[int, Row] = {}
-        self._idle: dict[int, None] = {}  #: keys of ready workers, longest idle first
-        self._anyone: dict[Ticket, None] = {}  #: waiters that take any worker, in order of arrival
-        self._bound: dict[int, dict[Ticket, None]] = {}  #: waiters for one worker each
+        self.starting: set[int] = set()  #: the workers that have not shaken hands
+        #: Those that are not ending, starting ones included: up to the pool's target, and beyond it.
+        self.own: set[int] = set()
+        self.overflow: set[int] = set()
+        self.waiters = Waiters()
+        #: Taken out of the queue because their session was bound to a worker that another had got: they would not wait.
+        self.busy: list[Ticket] = []
+        self._idle = IdleWorkers(affinity)
+        self._held: set[int] = set()  #: the workers that somebody has, whatever their state
         self._arrivals = 0
 
-    def waiting(self) -> int:
-        """Return how many wait."""
-        return len(self._anyone) + sum(len(queue) for queue in self._bound.values())
+    # Workers
 
-    def expect(self, key: int, slot: str, now: float) -> None:
+    def expect(
+        self, key: int, slot: str, now: float, *, overflow: bool = False, book: WorkerBook | None = None
+    ) -> None:
         """Take in a worker that is starting."""
-        self.rows[key] = Row(key, slot, now)
+        self.rows[key] = Row(key, slot, now, overflow=overflow, book=book or WorkerBook())
+        self.starting.add(key)
+        (self.overflow if overflow else self.own).add(key)
 
     def ready(self, key: int, now: float) -> tuple[Ticket, int] | None:
         """A worker shook hands; returns who gets it at once, if anybody waits."""
@@ -79,41 +84,50 @@ class Scheduler:
             return None  # it was told to end while it was starting
         row.ready_at = now
         row.life.on(WorkerEvent.INIT_COMPLETE, now)
-        return self._offer(key, now)
+        row.life.health = Health.HEALTHY
+        self.starting.discard(key)
+        return self._offer(row, now)
 
-    def checkout(self, ticket: Ticket, now: float) -> int | None:
-        """Ask for a worker; returns its key, or None after queueing *ticket*.
-
-        The ticket's session, if it has one, must be neither lost nor expired: the desk has looked.
-        """
-        wanted = self._bound_worker(ticket)
-        if wanted is None and self._idle:
-            return self._grant(ticket, self._best_idle(ticket), now)
-        if wanted in self._idle:
-            return self._grant(ticket, wanted, now)
-        self._enqueue(ticket)
-        return None
-
-    def checkin(self, key: int, now: float) -> tuple[Ticket, int] | None:
-        """A worker came back clean, and its ticket is forgotten; returns who gets it next."""
+    def degrade(self, key: int, now: float) -> None:
+        """Keep a worker, but give it no work from now on; a call that it runs goes on."""
         row = self.rows.get(key)
-        if row is None or row.life.state is not WorkerState.BUSY:
-            return None  # it died, or was told to end, while it was out
-        row.life.on(WorkerEvent.CHECKIN, now)
-        return self._offer(key, now)
+        if row is None:
+            return
+        row.life.health = Health.UNHEALTHY
+        if row.life.state in {WorkerState.READY, WorkerState.BUSY}:
+            row.life.on(WorkerEvent.DEGRADE, now)
+            self._idle.discard(key)
 
-    def withdraw(self, ticket: Ticket) -> bool:
-        """Its caller gave up; returns whether it still waited."""
-        if self._anyone.pop(ticket, ticket) is None:
-            return True
-        return any(queue.pop(ticket, ticket) is None for queue in self._bound.values())
+    def restore(self, key: int, now: float) -> tuple[Ticket, int] | None:
+        """A degraded worker is well again; returns who gets it. One that somebody still holds works after that."""
+        row = self.rows.get(key)
+        if row is None:
+            return None
+        row.life.health, row.failed_checks = Health.HEALTHY, 0
+        if row.life.state is not WorkerState.DEGRADED or key in self._held:
+            return None
+        row.life.on(WorkerEvent.RESTORE, now)
+        return self._offer(row, now)
+
+    def check_failed(self, key: int, now: float) -> bool:
+        """A worker's health check failed: it is degraded, or, the third time in a row, to end; returns that."""
+        row = self.rows.get(key)
+        if row is None:
+            return False
+        row.failed_checks += 1
+        self.degrade(key, now)
+        if row.failed_checks < MAX_FAILED_CHECKS:
+            return False
+        self.terminate(key, now)
+        return True
 
     def terminate(self, key: int, now: float) -> None:
         """A worker is to end: it gets no more work. Nothing happens to one that is ending or gone."""
         row = self.rows.get(key)
         if row is not None and row.life.state not in {WorkerState.TERMINATING, WorkerState.TERMINATED}:
             row.life.on(WorkerEvent.TERMINATE, now)
-            self._idle.pop(key, None)
+            self._idle.discard(key)
+            self._not_alive(key)
 
     def gone(self, key: int, now: float) -> tuple[Row | None, tuple[Ticket, ...]]:
         """A worker's process is dead; returns its last row, and the waiters that wanted no other worker."""
@@ -121,17 +135,76 @@ class Scheduler:
         if row is None:
             return None, ()
         row.life.on(WorkerEvent.EXIT, now)
-        self._idle.pop(key, None)
-        if self.affinity is not None:
-            self.affinity.worker_gone(key)
-        return row, tuple(self._bound.pop(key, ()))
+        self._idle.discard(key)
+        self._not_alive(key)
+        self._held.discard(key)
+        self.affinity.worker_gone(key)
+        stranded = self.waiters.of_worker(key)
+        for ticket in stranded:
+            self.waiters.discard(ticket)
+        return row, stranded
+
+    def nobody_needs(self, now: float, ttl: float) -> list[int]:
+        """Return the overflow workers that have been free for *ttl* seconds and hold no session's state."""
+        found = []
+        for key in self._idle.overflow():
+            if now - self.rows[key].life.entered_at < ttl:
+                break
+            if not self.affinity.load(key):
+                found.append(key)
+        return found
+
+    # Requests
+
+    def checkout(self, ticket: Ticket, now: float) -> int | None:
+        """Ask for a worker; returns its key, or None: *ticket* waits, or, by its session's mode, would not wait.
+
+        The ticket's session, if it has one, must be neither lost nor expired: the desk has looked.
+        """
+        wanted = self._bound_worker(ticket)
+        if wanted is not None and wanted in self._idle:
+            return self._grant(ticket, wanted, now)
+        if self._idle and (wanted is None or ticket.mode is SessionMode.HINT):
+            new = wanted is None and ticket.session is not None and self.affinity.binds
+            return self._grant(ticket, self._idle.least_loaded() if new else self._idle.first(), now)
+        if wanted is None or ticket.mode is not SessionMode.STRICT_FAIL_FAST:
+            self._enqueue(ticket)
+        return None
+
+    def checkin(self, key: int, now: float) -> tuple[Ticket, int] | None:
+        """A worker came back clean, and its ticket is forgotten; returns who gets it next."""
+        self._held.discard(key)
+        row = self.rows.get(key)
+        if row is None:
+            return None  # it died while it was out
+        if row.life.state is WorkerState.BUSY:
+            row.life.on(WorkerEvent.CHECKIN, now)
+        elif row.life.state is WorkerState.DEGRADED and row.life.is_healthy:
+            row.life.on(WorkerEvent.RESTORE, now)  # it was restored while it was out
+        else:
+            return None  # it is to end, or to rest
+        return self._offer(row, now)
+
+    def withdraw(self, ticket: Ticket) -> bool:
+        """Its caller gave up; returns whether it still waited."""
+        return self.waiters.discard(ticket)
+
+    def late(self, now: float) -> Ticket | None:
+        """Take one whose deadline has come out of the queue, and return it."""
+        ticket = self.waiters.late(now)
+        if ticket is not None:
+            self.waiters.discard(ticket)
+        return ticket
 
     def clear(self) -> tuple[Ticket, ...]:
         """Take everybody out of the queue and return them, in order of arrival."""
-        waiting = [*self._anyone, *(ticket for queue in self._bound.values() for ticket in queue)]
-        self._anyone.clear()
-        self._bound.clear()
-        return tuple(sorted(waiting, key=lambda ticket: ticket.number))
+        waiting = self.waiters.all()
+        for ticket in waiting:
+            ticket.queue = None
+        self.waiters = Waiters()
+        return waiting
+
+    # An exception
 
     def mend(self, tickets: Iterable[Ticket], up: Container[int], now: float) -> None:
         """Make whole what an exception cut off half-way, and give out what is free.
@@ -146,74 +219,85 @@ class Scheduler:
             now: The present.
         """
         tickets = list(tickets)
-        held = {ticket.key for ticket in tickets}
+        self._held = {ticket.key for ticket in tickets if ticket.key in self.rows}
         for key, row in self.rows.items():
             row.life.mend()
+            if row.life.state is not WorkerState.INITIALIZING and row.life.health is Health.UNKNOWN:
+                row.life.health = Health.HEALTHY
             if row.life.state is WorkerState.INITIALIZING and key in up:
                 row.ready_at = now
                 row.life.on(WorkerEvent.INIT_COMPLETE, now)
-            elif row.life.state is WorkerState.BUSY and key not in held:
+                row.life.health = Health.HEALTHY
+            elif row.life.state is WorkerState.BUSY and key not in self._held:
                 row.life.on(WorkerEvent.CHECKIN, now)  # a grant that nobody got, or one that was given back
-        self._anyone, self._bound = {}, {}
+            elif row.life.state is WorkerState.DEGRADED and key not in self._held and row.life.is_healthy:
+                row.life.on(WorkerEvent.RESTORE, now)
+        ending = {WorkerState.TERMINATING, WorkerState.TERMINATED}
+        self.starting = {k for k, row in self.rows.items() if row.life.state is WorkerState.INITIALIZING}
+        alive = [row for row in self.rows.values() if row.life.state not in ending]
+        self.own = {row.key for row in alive if not row.overflow}
+        self.overflow = {row.key for row in alive if row.overflow}
+        self.waiters, self.busy = Waiters(), []
         for ticket in tickets:
+            ticket.queue = None
             if ticket.key is None:
                 self._enqueue(ticket)
+        self._idle = IdleWorkers(self.affinity)
         free = [row for row in self.rows.values() if row.life.state is WorkerState.READY]
-        self._idle = {row.key: None for row in sorted(free, key=lambda row: row.life.entered_at)}
+        free.sort(key=lambda row: row.life.entered_at)
         for row in free:
-            self._offer(row.key, now)
+            self._idle.add(row.key, overflow=row.overflow)
+        for row in free:
+            self._serve(row, now)
+
+    # What these share
+
+    def _not_alive(self, key: int) -> None:
+        self.starting.discard(key)
+        self.own.discard(key)
+        self.overflow.discard(key)
 
     def _enqueue(self, ticket: Ticket) -> None:
         if not ticket.number:
             self._arrivals += 1
             ticket.number = self._arrivals
-        wanted = self._bound_worker(ticket)
-        queue = self._anyone if wanted is None else self._bound.setdefault(wanted, {})
-        queue[ticket] = None
+        strict = self.affinity.binds and ticket.mode is not SessionMode.HINT
+        self.waiters.add(ticket, self._bound_worker(ticket) if strict else None, strict=strict)
 
-    def _offer(self, key: int, now: float) -> tuple[Ticket, int] | None:
-        self._idle[key] = None
-        queue = self._bound.get(key)
-        first_bound = next(iter(queue), None) if queue else None
-        first = next(iter(self._anyone), None)
-        if first_bound is not None and (first is None or first_bound.number < first.number):
-            assert queue is not None
-            del queue[first_bound]
-            return first_bound, self._grant(first_bound, key, now)
-        if first is None:
+    def _offer(self, row: Row, now: float) -> tuple[Ticket, int] | None:
+        self._idle.add(row.key, overflow=row.overflow)
+        return self._serve(row, now)
+
+    def _serve(self, row: Row, now: float) -> tuple[Ticket, int] | None:
+        ticket = self.waiters.first_for(row.key)
+        if ticket is None:
             return None
-        del self._anyone[first]
-        grant = self._grant(first, key, now)
-        self._follow_binding(first)
-        return first, grant
+        self.waiters.discard(ticket)
+        return ticket, self._grant(ticket, row.key, now)
 
     def _grant(self, ticket: Ticket, key: int, now: float) -> int:
         row = self.rows[key]
         row.life.on(WorkerEvent.CHECKOUT, now)
-        del self._idle[key]
-        if self.affinity is not None and ticket.session is not None and self._bound_worker(ticket) is None:
-            self.affinity.bind(ticket.session, key)
+        self._idle.discard(key)
+        self._held.add(key)
+        if ticket.session is not None and self.affinity.binds:
+            bound = self.affinity.worker_of(ticket.session)
+            if bound is None:
+                self._bind(ticket.session, key)
+            else:
+                ticket.hit = bound == key
+        book = row.book
         # Last, and in one: with it the grant is made; until then a mend takes the worker back.
-        row.calls, ticket.key = row.calls + 1, key
+        row.calls, book.attempts, ticket.book, ticket.key = row.calls + 1, book.attempts + 1, book, key
         return key
 
-    def _follow_binding(self, granted: Ticket) -> None:
-        """Move the waiters of a session that was just bound to the worker they now have to wait for."""
-        key = self._bound_worker(granted)
-        if key is None:
-            return
-        same = [ticket for ticket in self._anyone if ticket.session == granted.session]
-        for ticket in same:
-            del self._anyone[ticket]
-            self._bound.setdefault(key, {})[ticket] = None
+    def _bind(self, session: str, key: int) -> None:
+        """Bind *session*, and let its waiters wait for that worker from now on, or no more."""
+        self.affinity.bind(session, key)
+        for ticket in self.waiters.bind(session, key):
+            if ticket.mode is SessionMode.STRICT_FAIL_FAST:
+                self.waiters.discard(ticket)
+                self.busy.append(ticket)
 
     def _bound_worker(self, ticket: Ticket) -> int | None:
-        if self.affinity is None or ticket.session is None:
-            return None
-        return self.affinity.worker_of(ticket.session)
-
-    def _best_idle(self, ticket: Ticket) -> int:
-        """Longest idle first; a new session goes where the fewest live, so that they spread."""
-        if self.affinity is None or ticket.session is None:
-            return next(iter(self._idle))
-        return min(self._idle, key=self.affinity.load)
+        return None if ticket.session is None else self.affinity.worker_of(ticket.session)

@@ -17,7 +17,7 @@ from bridge.errors import BridgeError, InterpreterUnusable, LaunchFailed
 from bridge.events import InterpreterDied, InterpreterReady, LogRecord, OutputLine
 from bridge.interpreter_process import Interpreter
 from bridge.options import InterpreterOptions
-from supervision import Actor, Continue, ExitReason, Stop, crashed
+from supervision import SHUTDOWN, Actor, Continue, ExitReason, Stop, crashed
 from supervision.events import Event
 
 __all__ = ["Worker"]
@@ -34,14 +34,14 @@ class Worker(Actor):
 
     trap_exit = True
 
-    def init(self, desk: Desk, hub: HubSlot, options: InterpreterOptions) -> Continue:
+    def init(self, desk: Desk, hub: HubSlot, options: InterpreterOptions, overflow: bool = False) -> Continue:
         """Announce the worker to the desk; the interpreter is launched after the supervisor was answered."""
         self._desk = desk
         self._hub = hub
         self._options = options
         self._interpreter: Interpreter | None = None
         self._key = self.ref.incarnation
-        desk.expect(self._key, self._name)
+        desk.expect(self._key, self._name, overflow=overflow)
         return Continue()
 
     def handle_continue(self, term: Any) -> Stop | None:
@@ -58,6 +58,8 @@ class Worker(Actor):
     def handle_info(self, message: Any) -> Stop | None:
         end = None
         match message:
+            case "retire":  # the pool actor's RETIRE
+                return Stop(SHUTDOWN)
             case InterpreterReady():
                 assert self._interpreter is not None
                 self._desk.ready(self._key, self._interpreter)

@@ -10,7 +10,7 @@ import attrs
 
 from supervision.statem import TransitionTable
 
-__all__ = ["HISTORY", "LIFE", "WorkerEvent", "WorkerLife", "WorkerState", "WorkerTransition"]
+__all__ = ["HISTORY", "LIFE", "Health", "WorkerEvent", "WorkerLife", "WorkerState", "WorkerTransition"]
 
 #: How many transitions are remembered for each worker.
 HISTORY: Final = 100
@@ -39,6 +39,15 @@ class WorkerEvent(enum.Enum):
     RESTORE = "restore"
     TERMINATE = "terminate"
     EXIT = "exit"  #: a process can die at any moment, so every live state takes it
+
+
+@final
+class Health(enum.Enum):
+    """What is known of a worker's health; a change of it is no transition, and leaves no history."""
+
+    UNKNOWN = "unknown"  #: it has not shaken hands yet
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
 
 
 _S, _E = WorkerState, WorkerEvent
@@ -83,10 +92,11 @@ class WorkerTransition:
 class WorkerLife:
     """One worker's state and its bounded history. Only the scheduler writes it, under the desk's lock."""
 
-    __slots__ = ("_entries", "entered_at", "state")
+    __slots__ = ("_entries", "entered_at", "health", "state")
 
     def __init__(self, now: float) -> None:
         self.state = LIFE.initial
+        self.health = Health.UNKNOWN
         self.entered_at = now
         #: Bare tuples: two are made for every call, and a frozen value would cost ten times as much.
         self._entries: deque[tuple[WorkerState, WorkerState, WorkerEvent, float, float]] = deque(
@@ -103,6 +113,11 @@ class WorkerLife:
         # The entry is the truth, and the rest follows from it: see mend.
         self._entries.append((self.state, target, event, now, now - self.entered_at))
         self.state, self.entered_at = target, now
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether it may be given work as far as its health goes."""
+        return self.health is Health.HEALTHY
 
     def mend(self) -> None:
         """Finish a transition that an exception cut off after its entry was written."""

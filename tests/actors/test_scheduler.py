@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from actors.affinity import Affinity
-from actors.scheduler import Scheduler, Ticket
+from actors.scheduler import Scheduler
+from actors.ticket import Ticket
 from actors.worker_state import WorkerState
 
 
 def pool(*keys: int, affinity: bool = True) -> Scheduler:
-    scheduler = Scheduler(Affinity(math.inf) if affinity else None)
+    scheduler = Scheduler(Affinity(math.inf, binds=affinity))
     for key in keys:
         scheduler.expect(key, f"w{key}", 0.0)
         scheduler.ready(key, 0.0)
@@ -24,7 +25,7 @@ def test_free_workers_are_given_out_longest_idle_first() -> None:
     """A checkout takes the worker that has waited longest; with none free it queues."""
     scheduler = pool(1, 2)
     assert [scheduler.checkout(Ticket(), 0.0) for _ in range(3)] == [1, 2, None]
-    assert scheduler.waiting() == 1
+    assert len(scheduler.waiters) == 1
 
 
 def test_waiters_are_served_in_order_of_arrival() -> None:
@@ -103,7 +104,7 @@ def test_death_strands_only_who_wanted_that_worker() -> None:
     assert row is not None
     assert row.life.state is WorkerState.TERMINATED
     assert stranded == (bound,)
-    assert scheduler.waiting() == 1
+    assert len(scheduler.waiters) == 1
     scheduler.expect(2, "w1", 0.0)
     assert scheduler.ready(2, 0.0) == (anyone, 2)
 
@@ -157,7 +158,7 @@ class SchedulerMachine(RuleBasedStateMachine):
     @rule(session=st.none() | st.sampled_from("abc"))
     def checkout(self, session: str | None) -> None:
         affinity = self.scheduler.affinity
-        if affinity is not None and session is not None and affinity.touch(session, 0.0).lost is not None:
+        if session is not None and affinity.touch(session, 0.0).lost is not None:
             affinity.rebind(session, 0.0)
         ticket = Ticket(session)
         key = self.scheduler.checkout(ticket, 0.0)
@@ -192,7 +193,7 @@ class SchedulerMachine(RuleBasedStateMachine):
 
     @invariant()
     def counts_agree(self) -> None:
-        assert self.scheduler.waiting() == len(self.waiting)
+        assert len(self.scheduler.waiters) == len(self.waiting)
         busy = {key for key, row in self.scheduler.rows.items() if row.life.state is WorkerState.BUSY}
         assert busy == set(self.holders)
 
@@ -200,7 +201,6 @@ class SchedulerMachine(RuleBasedStateMachine):
     def nobody_waits_beside_a_free_worker(self) -> None:
         free = {key for key, row in self.scheduler.rows.items() if row.life.state is WorkerState.READY}
         affinity = self.scheduler.affinity
-        assert affinity is not None
         for ticket in self.waiting:
             wanted = None if ticket.session is None else affinity.worker_of(ticket.session)
             assert not free if wanted is None else wanted not in free

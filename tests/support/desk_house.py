@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from actors.desk import Desk
+from actors.ticket import WhenFull
 from bridge.certificate import Certificate, Phase, Verdict
 from bridge.interpreter_process import Interpreter
 from supervision.clock import Timer, VirtualClock
@@ -95,6 +96,22 @@ def a_certificate(verdict: Verdict = Verdict.EXITED, phase: Phase = Phase.IDLE, 
     return Certificate(worker=f"w{key}", incarnation=key, pid=1000 + key, verdict=verdict, phase=phase)
 
 
-def a_desk(*, target: int = 1, max_queue: int = 100, affinity: bool = True, ttl: float = 100.0) -> Desk:
+def a_desk(
+    *,
+    target: int = 1,
+    max_queue: int = 100,
+    affinity: bool = True,
+    ttl: float = 100.0,
+    when_full: WhenFull = WhenFull.RAISE,
+    max_overflow: int = 0,
+) -> Desk:
     """Return a desk that is not open yet."""
-    return Desk("pool", target=target, max_queue=max_queue, affinity=affinity, session_ttl=ttl)
+    return Desk(
+        "pool",
+        target=target,
+        max_queue=max_queue,
+        affinity=affinity,
+        session_ttl=ttl,
+        when_full=when_full,
+        max_overflow=max_overflow,
+    )

@@ -10,22 +10,32 @@ from typing import Any
 
 import actors.affinity
 import actors.books
+import actors.calling
 import actors.desk
+import actors.idle
 import actors.lease
 import actors.ledger
 import actors.pool
 import actors.scheduler
+import actors.session_books
+import actors.ticket_heap
+import actors.waiters
 import actors.worker_state
 
 #: The code that must bear it.
 STRUCK = (
     actors.affinity,
     actors.books,
+    actors.calling,
     actors.desk,
+    actors.idle,
     actors.ledger,
     actors.lease,
     actors.pool,
     actors.scheduler,
+    actors.session_books,
+    actors.ticket_heap,
+    actors.waiters,
     actors.worker_state,
 )
 

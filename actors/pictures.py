@@ -1,0 +1,69 @@
+"""The pictures that a pool's status is made of, taken of its books. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from actors.affinity import Affinity
+from actors.ledger import Ledger
+from actors.scheduler import Row, Scheduler
+from actors.status import PoolStatus, WorkerStatus
+
+__all__ = ["affinity_picture", "pool_picture", "worker_picture"]
+
+
+def worker_picture(row: Row, ledger: Ledger, pid: int | None) -> WorkerStatus:
+    """Return one worker; *pid* is None before its interpreter runs."""
+    return WorkerStatus(
+        name=row.slot,
+        incarnation=row.key,
+        state=row.life.state.value,
+        health=row.life.health.value,
+        overflow=row.overflow,
+        pid=pid,
+        calls=row.calls,
+        restarts=ledger.restarts_of(row.slot),
+        attempts=row.book.attempts,
+        **{end.value: count for end, count in row.book.counts.items()},
+    )
+
+
+def affinity_picture(affinity: Affinity, ledger: Ledger, now: float) -> Mapping[str, int]:
+    """Return the statistics of the sessions' bindings; nothing where they are not bound."""
+    found = affinity.statistics(now)
+    return {**found, "hits": ledger.routed[True], "misses": ledger.routed[False]} if found else {}
+
+
+def pool_picture(
+    name: str,
+    state: str,
+    target: int,
+    scheduler: Scheduler,
+    ledger: Ledger,
+    pids: Mapping[int, int],
+    running: int,
+    now: float,
+) -> PoolStatus:
+    """Return the pool; *running* requests have not ended, and *pids* are of the workers that are up."""
+    workers = (worker_picture(row, ledger, pids.get(row.key)) for row in scheduler.rows.values())
+    counts = {outcome.value: count for outcome, count in ledger.counts.items()}
+    counts["errors"] += counts["lost"]
+    return PoolStatus(
+        name=name,
+        state=state,
+        target=target,
+        workers=tuple(sorted(workers, key=lambda worker: worker.name)),
+        overflow=len(scheduler.overflow),
+        ready=len(pids),
+        waiting=len(scheduler.waiters),
+        sessions=len(scheduler.affinity),
+        affinity=affinity_picture(scheduler.affinity, ledger, now),
+        requests=ledger.ended + running,
+        attempts=sum(book.attempts for book in ledger.books.values()),
+        given_back=sum(book.given_back for book in ledger.books.values()),
+        deaths=ledger.deaths,
+        restarts=ledger.restarts,
+        moves=scheduler.affinity.moves,
+        certificates=ledger.certificates,
+        **counts,
+    )
