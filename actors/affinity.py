@@ -157,18 +157,20 @@ class Affinity:
         """Return how many are what at *now*; nothing where they are not bound."""
         if not self.binds:
             return {}
-        expired = unbound = 0
+        expired = unbound = found = 0
         for binding in self._sessions.values():
             idle = now - binding.used_at
             if idle <= self.ttl:
                 break
             if not binding.users:
                 expired += idle <= 2 * self.ttl
-                unbound += binding.worker is not None  # no sweep has come by yet
+                # No sweep has come by yet.
+                unbound += binding.worker is not None
+                found += binding.lost is not None and not binding.expired
         return {
             "bound": sum(len(sessions) for sessions in self._of_worker.values()) - unbound,
             "expired": expired,
-            "lost": len(self._lost),  # and not expired
+            "lost": len(self._lost) - found,
         }
 
     def mend(self, alive: Container[int], used: Iterable[Binding] = ()) -> None:

@@ -28,7 +28,7 @@ MAX_FAILED_CHECKS = 3
 class Row:
     """What the scheduler knows of one worker."""
 
-    __slots__ = ("book", "calls", "failed_checks", "key", "life", "overflow", "ready_at", "slot")
+    __slots__ = ("book", "calls", "failed_checks", "held", "key", "life", "overflow", "ready_at", "slot")
 
     def __init__(self, key: int, slot: str, now: float, *, overflow: bool, book: WorkerBook) -> None:
         self.key = key  #: the incarnation
@@ -38,6 +38,7 @@ class Row:
         self.book = book  #: what its name has done, earlier incarnations included
         self.calls = 0  #: checkouts so far
         self.failed_checks = 0  #: in a row
+        self.held = False  #: whether somebody has it, whatever its state
         self.ready_at = math.inf  #: when it shook hands
 
 
@@ -64,7 +65,6 @@ class Scheduler:
         #: Taken out of the queue because their session was bound to a worker that another had got: they would not wait.
         self.busy: list[Ticket] = []
         self._idle = IdleWorkers(affinity)
-        self._held: set[int] = set()  #: the workers that somebody has, whatever their state
         self._arrivals = 0
 
     # Workers
@@ -104,7 +104,7 @@ class Scheduler:
         if row is None:
             return None
         row.life.health, row.failed_checks = Health.HEALTHY, 0
-        if row.life.state is not WorkerState.DEGRADED or key in self._held:
+        if row.life.state is not WorkerState.DEGRADED or row.held:
             return None
         row.life.on(WorkerEvent.RESTORE, now)
         return self._offer(row, now)
@@ -137,12 +137,8 @@ class Scheduler:
         row.life.on(WorkerEvent.EXIT, now)
         self._idle.discard(key)
         self._not_alive(key)
-        self._held.discard(key)
         self.affinity.worker_gone(key)
-        stranded = self.waiters.of_worker(key)
-        for ticket in stranded:
-            self.waiters.discard(ticket)
-        return row, stranded
+        return row, self.waiters.strand(key)
 
     def nobody_needs(self, now: float, ttl: float) -> list[int]:
         """Return the overflow workers that have been free for *ttl* seconds and hold no session's state."""
@@ -163,20 +159,20 @@ class Scheduler:
         """
         wanted = self._bound_worker(ticket)
         if wanted is not None and wanted in self._idle:
-            return self._grant(ticket, wanted, now)
+            return self._take(ticket, wanted, now)
         if self._idle and (wanted is None or ticket.mode is SessionMode.HINT):
             new = wanted is None and ticket.session is not None and self.affinity.binds
-            return self._grant(ticket, self._idle.least_loaded() if new else self._idle.first(), now)
+            return self._take(ticket, self._idle.least_loaded() if new else self._idle.first(), now)
         if wanted is None or ticket.mode is not SessionMode.STRICT_FAIL_FAST:
             self._enqueue(ticket)
         return None
 
     def checkin(self, key: int, now: float) -> tuple[Ticket, int] | None:
         """A worker came back clean, and its ticket is forgotten; returns who gets it next."""
-        self._held.discard(key)
         row = self.rows.get(key)
         if row is None:
             return None  # it died while it was out
+        row.held = False
         if row.life.state is WorkerState.BUSY:
             row.life.on(WorkerEvent.CHECKIN, now)
         elif row.life.state is WorkerState.DEGRADED and row.life.is_healthy:
@@ -219,8 +215,9 @@ class Scheduler:
             now: The present.
         """
         tickets = list(tickets)
-        self._held = {ticket.key for ticket in tickets if ticket.key in self.rows}
+        held = {ticket.key for ticket in tickets}
         for key, row in self.rows.items():
+            row.held = key in held
             row.life.mend()
             if row.life.state is not WorkerState.INITIALIZING and row.life.health is Health.UNKNOWN:
                 row.life.health = Health.HEALTHY
@@ -228,9 +225,9 @@ class Scheduler:
                 row.ready_at = now
                 row.life.on(WorkerEvent.INIT_COMPLETE, now)
                 row.life.health = Health.HEALTHY
-            elif row.life.state is WorkerState.BUSY and key not in self._held:
+            elif row.life.state is WorkerState.BUSY and not row.held:
                 row.life.on(WorkerEvent.CHECKIN, now)  # a grant that nobody got, or one that was given back
-            elif row.life.state is WorkerState.DEGRADED and key not in self._held and row.life.is_healthy:
+            elif row.life.state is WorkerState.DEGRADED and not row.held and row.life.is_healthy:
                 row.life.on(WorkerEvent.RESTORE, now)
         ending = {WorkerState.TERMINATING, WorkerState.TERMINATED}
         self.starting = {k for k, row in self.rows.items() if row.life.state is WorkerState.INITIALIZING}
@@ -246,9 +243,7 @@ class Scheduler:
         free = [row for row in self.rows.values() if row.life.state is WorkerState.READY]
         free.sort(key=lambda row: row.life.entered_at)
         for row in free:
-            self._idle.add(row.key, overflow=row.overflow)
-        for row in free:
-            self._serve(row, now)
+            self._offer(row, now)
 
     # What these share
 
@@ -265,21 +260,18 @@ class Scheduler:
         self.waiters.add(ticket, self._bound_worker(ticket) if strict else None, strict=strict)
 
     def _offer(self, row: Row, now: float) -> tuple[Ticket, int] | None:
-        self._idle.add(row.key, overflow=row.overflow)
-        return self._serve(row, now)
-
-    def _serve(self, row: Row, now: float) -> tuple[Ticket, int] | None:
+        """*row*'s worker can take a call: give it to who is next, else it is free."""
         ticket = self.waiters.first_for(row.key)
         if ticket is None:
+            self._idle.add(row.key, overflow=row.overflow)
             return None
         self.waiters.discard(ticket)
-        return ticket, self._grant(ticket, row.key, now)
+        return ticket, self._grant(ticket, row, now)
 
-    def _grant(self, ticket: Ticket, key: int, now: float) -> int:
-        row = self.rows[key]
+    def _grant(self, ticket: Ticket, row: Row, now: float) -> int:
+        key = row.key
         row.life.on(WorkerEvent.CHECKOUT, now)
-        self._idle.discard(key)
-        self._held.add(key)
+        row.held = True
         if ticket.session is not None and self.affinity.binds:
             bound = self.affinity.worker_of(ticket.session)
             if bound is None:
@@ -290,6 +282,10 @@ class Scheduler:
         # Last, and in one: with it the grant is made; until then a mend takes the worker back.
         row.calls, book.attempts, ticket.book, ticket.key = row.calls + 1, book.attempts + 1, book, key
         return key
+
+    def _take(self, ticket: Ticket, key: int, now: float) -> int:
+        self._idle.discard(key)
+        return self._grant(ticket, self.rows[key], now)
 
     def _bind(self, session: str, key: int) -> None:
         """Bind *session*, and let its waiters wait for that worker from now on, or no more."""

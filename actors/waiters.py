@@ -91,6 +91,14 @@ class Waiters:
         queue = self._bound.get(worker)
         return () if queue is None else tuple(queue.tickets())
 
+    def strand(self, worker: int) -> tuple[Ticket, ...]:
+        """*worker* is gone: take those out that waited for it and no other, and return them."""
+        tickets = self.of_worker(worker)
+        for ticket in tickets:
+            self.discard(ticket)
+        self._bound.pop(worker, None)
+        return tickets
+
     def late(self, now: float) -> Ticket | None:
         """Return one whose deadline has come, or None."""
         first = self._deadlines.first()

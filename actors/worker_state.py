@@ -13,7 +13,7 @@ from supervision.statem import TransitionTable
 __all__ = ["HISTORY", "LIFE", "Health", "WorkerEvent", "WorkerLife", "WorkerState", "WorkerTransition"]
 
 #: How many transitions are remembered for each worker.
-HISTORY: Final = 100
+HISTORY: Final = 32
 
 
 @final
@@ -98,10 +98,9 @@ class WorkerLife:
         self.state = LIFE.initial
         self.health = Health.UNKNOWN
         self.entered_at = now
-        #: Bare tuples: two are made for every call, and a frozen value would cost ten times as much.
-        self._entries: deque[tuple[WorkerState, WorkerState, WorkerEvent, float, float]] = deque(
-            maxlen=HISTORY
-        )
+        #: State, event, when, and since when: bare tuples of what is there already. Two are made for every call, and a
+        #: frozen value would cost ten times as much; what can be worked out is, when somebody asks.
+        self._entries: deque[tuple[WorkerState, WorkerEvent, float, float]] = deque(maxlen=HISTORY)
 
     def on(self, event: WorkerEvent, now: float) -> None:
         """Go on by *event*; exactly one history entry for each success.
@@ -111,7 +110,7 @@ class WorkerLife:
         """
         target = LIFE.next(self.state, event)
         # The entry is the truth, and the rest follows from it: see mend.
-        self._entries.append((self.state, target, event, now, now - self.entered_at))
+        self._entries.append((self.state, event, now, self.entered_at))
         self.state, self.entered_at = target, now
 
     @property
@@ -122,8 +121,12 @@ class WorkerLife:
     def mend(self) -> None:
         """Finish a transition that an exception cut off after its entry was written."""
         if self._entries:
-            _, self.state, _, self.entered_at, _ = self._entries[-1]
+            source, event, self.entered_at, _ = self._entries[-1]
+            self.state = LIFE.next(source, event)
 
     def history(self) -> tuple[WorkerTransition, ...]:
         """Return the last transitions, oldest first; at most ``HISTORY``."""
-        return tuple(WorkerTransition(*entry) for entry in self._entries)
+        return tuple(
+            WorkerTransition(source, LIFE.next(source, event), event, at, at - since)
+            for source, event, at, since in self._entries
+        )
