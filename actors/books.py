@@ -60,7 +60,7 @@ class Books:
         self.now: Callable[[], float] = _at_no_time
         self._max_queue = max_queue
         self._when_full = when_full
-        self._scheduler = Scheduler(Affinity(session_ttl, binds=affinity))
+        self._scheduler = Scheduler(Affinity(session_ttl, binds=affinity), sheds=when_full is WhenFull.SHED)
         self._closed: PoolError | None = PoolNotRunning(pool, "not started")
         self._held_back: PoolCannotStart | None = None
         #: What ended a part of the pool that nothing has replaced yet.

@@ -5,74 +5,107 @@ from __future__ import annotations
 import heapq
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Final, final
+from typing import final
 
 from actors.affinity import Affinity
 
 __all__ = ["IdleWorkers"]
 
-#: Entries that may be out of date before it is worth while to clear them out.
-_SPARE: Final = 32
-
 
 @final
-class IdleWorkers:
-    """Free workers, the pool's own before its overflow ones, longest idle first.
+class _Free:
+    """Free workers of one kind, longest idle first, and again by how many sessions live there.
 
     An ``OrderedDict`` and not a dict: a dict that is emptied at its front and filled at its end passes over what was
     deleted each time it is asked for its first, which takes as long as there are workers.
     """
 
+    __slots__ = ("_levels", "_order", "loads")
+
+    def __init__(self) -> None:
+        self.loads: OrderedDict[int, int] = OrderedDict()  #: by key
+        self._levels: dict[int, OrderedDict[int, None]] = {}  #: keys by load; none is empty
+        self._order: list[int] = []  #: a heap of loads, with some that no free worker has any more
+
+    def add(self, key: int, load: int) -> None:
+        self.loads[key] = load
+        level = self._levels.get(load)
+        if level is None:
+            level = self._levels[load] = OrderedDict()
+            heapq.heappush(self._order, load)
+        level[key] = None
+
+    def discard(self, key: int) -> None:
+        load = self.loads.pop(key, None)
+        if load is not None:
+            self._leave(key, load)
+
+    def relevel(self, key: int, load: int) -> None:
+        before = self.loads.get(key)
+        if before is not None and before != load:
+            self._leave(key, before)
+            self.add(key, load)  # keeps its place among the longest idle
+
+    def least_loaded(self) -> int:
+        while self._order[0] not in self._levels:
+            heapq.heappop(self._order)
+        return next(iter(self._levels[self._order[0]]))
+
+    def _leave(self, key: int, load: int) -> None:
+        level = self._levels[load]
+        del level[key]
+        if not level:
+            del self._levels[load]
+            if len(self._order) > 2 * len(self._levels) + 32:
+                self._order = sorted(self._levels)
+
+
+@final
+class IdleWorkers:
+    """The pool's own free workers, which go first, and its overflow ones."""
+
     def __init__(self, affinity: Affinity) -> None:
         self._affinity = affinity
-        self._own: OrderedDict[int, int] = OrderedDict()  #: each with the number of its turn
-        self._overflow: OrderedDict[int, int] = OrderedDict()
-        self._turns = 0
-        #: Overflow or not, sessions, turn, key. An entry that is not so any more is passed over; what may have changed
-        #: since is in ``affinity.changed`` and is brought in when somebody asks.
-        self._by_load: list[tuple[bool, int, int, int]] = []
+        self._own = _Free()
+        self._overflow = _Free()
 
     def __contains__(self, key: int | None) -> bool:
-        return key in self._own or key in self._overflow
+        return key in self._own.loads or key in self._overflow.loads
 
     def __bool__(self) -> bool:
-        return bool(self._own) or bool(self._overflow)
+        return bool(self._own.loads) or bool(self._overflow.loads)
 
     def add(self, key: int, *, overflow: bool) -> None:
         """Worker *key* is free now."""
-        self._turns += 1
-        (self._overflow if overflow else self._own)[key] = self._turns
-        self._affinity.changed[key] = None
+        if self._affinity.changed:
+            self._relevel()
+        (self._overflow if overflow else self._own).add(key, self._affinity.load(key))
 
     def discard(self, key: int) -> None:
         """It is free no more; fine if it was not."""
-        self._own.pop(key, None)
-        self._overflow.pop(key, None)
+        self._own.discard(key)
+        self._overflow.discard(key)
 
     def first(self) -> int:
-        """Return the next one for a call that may run anywhere."""
-        return next(iter(self._own or self._overflow))
+        """Return the next one for a call that may run anywhere: the longest idle."""
+        return next(iter(self._own.loads or self._overflow.loads))
 
     def least_loaded(self) -> int:
-        """Return the next one for a new session: where the fewest live, so that they spread."""
-        for key in self._affinity.changed:
-            if key in self:
-                heapq.heappush(self._by_load, self._entry(key))
-        self._affinity.changed.clear()
-        if len(self._by_load) > 2 * (len(self._own) + len(self._overflow)) + _SPARE:
-            self._by_load = [self._entry(key) for key in (*self._own, *self._overflow)]
-            heapq.heapify(self._by_load)
-        while True:
-            entry = self._by_load[0]
-            if entry[3] in self and entry == self._entry(entry[3]):
-                return entry[3]
-            heapq.heappop(self._by_load)
+        """Return the next one for a new session: where the fewest live, so that they spread.
+
+        Of equals the one that has been free, and has had so many, for longest.
+        """
+        if self._affinity.changed:
+            self._relevel()
+        return (self._own if self._own.loads else self._overflow).least_loaded()
 
     def overflow(self) -> Iterator[int]:
         """Yield the free overflow workers, longest idle first."""
-        return iter(self._overflow)
+        return iter(self._overflow.loads)
 
-    def _entry(self, key: int) -> tuple[bool, int, int, int]:
-        overflow = key in self._overflow
-        turn = self._overflow[key] if overflow else self._own[key]
-        return overflow, self._affinity.load(key), turn, key
+    def _relevel(self) -> None:
+        for key in self._affinity.changed:
+            load = self._affinity.load(key)
+            self._own.relevel(key, load)
+            self._overflow.relevel(key, load)
+        self._affinity.changed.clear()

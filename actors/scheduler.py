@@ -52,16 +52,17 @@ class Scheduler:
 
     Args:
         affinity: The sessions.
+        sheds: Whether somebody who waits may have to make room for another.
     """
 
-    def __init__(self, affinity: Affinity) -> None:
+    def __init__(self, affinity: Affinity, *, sheds: bool = False) -> None:
         self.affinity = affinity
         self.rows: dict[int, Row] = {}
         self.starting: set[int] = set()  #: the workers that have not shaken hands
         #: Those that are not ending, starting ones included: up to the pool's target, and beyond it.
         self.own: set[int] = set()
         self.overflow: set[int] = set()
-        self.waiters = Waiters()
+        self.waiters = Waiters(sheds=sheds)
         #: Taken out of the queue because their session was bound to a worker that another had got: they would not wait.
         self.busy: list[Ticket] = []
         self._idle = IdleWorkers(affinity)
@@ -197,7 +198,7 @@ class Scheduler:
         waiting = self.waiters.all()
         for ticket in waiting:
             ticket.queue = None
-        self.waiters = Waiters()
+        self.waiters = Waiters(sheds=self.waiters.sheds)
         return waiting
 
     # An exception
@@ -234,7 +235,7 @@ class Scheduler:
         alive = [row for row in self.rows.values() if row.life.state not in ending]
         self.own = {row.key for row in alive if not row.overflow}
         self.overflow = {row.key for row in alive if row.overflow}
-        self.waiters, self.busy = Waiters(), []
+        self.waiters, self.busy = Waiters(sheds=self.waiters.sheds), []
         for ticket in tickets:
             ticket.queue = None
             if ticket.key is None:

@@ -17,9 +17,15 @@ __all__ = ["Waiters"]
 
 @final
 class Waiters:
-    """Those who wait for any worker, those who wait for one each, and by session those who will once it is bound."""
+    """Those who wait for any worker, those who wait for one each, and by session those who will once it is bound.
 
-    def __init__(self) -> None:
+    Args:
+        sheds: Whether ``makes_room`` will be asked.
+    """
+
+    def __init__(self, *, sheds: bool = True) -> None:
+        self.sheds = sheds
+        self._count = 0
         self._anyone = TicketHeap(home=True)
         self._bound: dict[int, TicketHeap] = {}
         self._unbound: dict[
@@ -29,7 +35,7 @@ class Waiters:
         self._makes_room = TicketHeap(home=False)
 
     def __len__(self) -> int:
-        return self._makes_room.live
+        return self._count
 
     @property
     def for_anyone(self) -> int:
@@ -49,7 +55,9 @@ class Waiters:
             self._unbound.setdefault(ticket.session, {})[ticket] = None
         if ticket.deadline < math.inf:
             self._deadlines.add(ticket.deadline, ticket.number, ticket)
-        self._makes_room.add(ticket.priority, -ticket.number, ticket)
+        if self.sheds:
+            self._makes_room.add(ticket.priority, -ticket.number, ticket)
+        self._count += 1
 
     def discard(self, ticket: Ticket) -> bool:
         """Take *ticket* out; returns whether it waited."""
@@ -62,7 +70,9 @@ class Waiters:
             self._forget_unbound(ticket.session, ticket)
         if ticket.deadline < math.inf:
             self._deadlines.left()
-        self._makes_room.left()
+        if self.sheds:
+            self._makes_room.left()
+        self._count -= 1
         return True
 
     def first_for(self, worker: int) -> Ticket | None:
@@ -110,7 +120,8 @@ class Waiters:
 
     def all(self) -> tuple[Ticket, ...]:
         """Return everybody, in order of arrival."""
-        return tuple(sorted(self._makes_room.tickets(), key=lambda ticket: ticket.number))
+        tickets = [ticket for queue in (self._anyone, *self._bound.values()) for ticket in queue.tickets()]
+        return tuple(sorted(tickets, key=lambda ticket: ticket.number))
 
     def _place(self, ticket: Ticket, worker: int | None) -> None:
         queue = self._anyone if worker is None else self._bound.get(worker)

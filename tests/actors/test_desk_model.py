@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from desk_house import FakeInterpreter, Parked, ScriptedClock, a_certificate, a_desk, stand_in
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -158,5 +157,5 @@ class DeskBesideModel(RuleBasedStateMachine):
             )
 
 
-TestDeskBesideModel = pytest.mark.promise("bounded-fair-queue")(DeskBesideModel.TestCase)
+TestDeskBesideModel = DeskBesideModel.TestCase
 TestDeskBesideModel.settings = settings(max_examples=150, stateful_step_count=40)

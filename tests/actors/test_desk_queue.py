@@ -124,9 +124,7 @@ def test_what_a_worker_did_is_counted(outcome: Outcome, sent: bool) -> None:
     lease = take(desk)
     lease.dispatched, lease.outcome = sent, outcome
     desk.give_back(lease)
-    given_back = outcome is Outcome.REJECTED or (
-        not sent and outcome in {Outcome.CANCELLED, Outcome.TIMEOUT}
-    )
+    given_back = outcome is Outcome.REJECTED or (not sent and outcome in {Outcome.CANCELLED, Outcome.TIMEOUT})
     (worker,) = desk.status().workers
     counts = {end: getattr(worker, end.value) for end in AttemptEnd}
     expected = AttemptEnd.GIVEN_BACK if given_back else AttemptEnd[outcome.name]

@@ -36,9 +36,9 @@ def test_higher_priority_is_first_and_equals_in_order_of_arrival() -> None:
     for ticket in (late_urgent, usual, urgent):
         waiters.add(ticket, None, strict=True)
     order = []
-    while (ticket := waiters.first_for(7)) is not None:
-        order.append(ticket)
-        waiters.discard(ticket)
+    while (found := waiters.first_for(7)) is not None:
+        order.append(found)
+        waiters.discard(found)
     assert order == [urgent, late_urgent, usual, for_one]
 
 

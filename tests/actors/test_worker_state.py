@@ -24,6 +24,7 @@ LEADS_TO = {
 }
 
 
+@pytest.mark.promise("worker-state-table")
 @pytest.mark.parametrize(("source", "target"), list(itertools.product(S, S)))
 def test_each_of_the_36_pairs_is_decided(source: WorkerState, target: WorkerState) -> None:
     """One state leads to another exactly where the requirement says so."""
@@ -31,6 +32,7 @@ def test_each_of_the_36_pairs_is_decided(source: WorkerState, target: WorkerStat
     assert (target in possible) == (target in LEADS_TO[source])
 
 
+@pytest.mark.promise("one-history-entry-per-transition")
 def test_canonical_life_has_seven_entries() -> None:
     """One history entry for each transition: the life of the seeds has 7, and time in each state is kept."""
     life = WorkerLife(now=0.0)
@@ -45,6 +47,7 @@ def test_canonical_life_has_seven_entries() -> None:
     assert life.state is S.TERMINATED
 
 
+@pytest.mark.promise("worker-state-table")
 def test_illegal_event_changes_nothing() -> None:
     """An event that cannot happen raises, and leaves state and history as they were."""
     life = WorkerLife(now=0.0)
@@ -53,6 +56,7 @@ def test_illegal_event_changes_nothing() -> None:
     assert (life.state, life.entered_at, life.history()) == (S.INITIALIZING, 0.0, ())
 
 
+@pytest.mark.promise("one-history-entry-per-transition")
 def test_history_is_bounded() -> None:
     """A worker that lives long remembers its last transitions only."""
     life = WorkerLife(now=0.0)

@@ -39,6 +39,7 @@ class Worker:
     healthy: bool = True
     failed_checks: int = 0
     free_since: int = 0
+    so_loaded_since: int = 0
     holder: Request | None = None
 
 
@@ -76,7 +77,9 @@ class Model:
         if mine:
             self.grant(request, mine[0])
         elif free and bound is None and request.session is not None:
-            self.grant(request, min(free, key=lambda each: (each.overflow, self.load(each), each.free_since)))
+            self.grant(
+                request, min(free, key=lambda each: (each.overflow, self.load(each), each.so_loaded_since))
+            )
         elif free and (bound is None or request.mode is SessionMode.HINT):
             self.grant(request, free[0])
         elif bound is not None and request.mode is SessionMode.STRICT_FAIL_FAST:
@@ -118,7 +121,7 @@ class Model:
         """A worker can take the next."""
         worker.state = "ready"
         self.turn += 1
-        worker.free_since = self.turn
+        worker.free_since = worker.so_loaded_since = self.turn
         fit = [each for each in self.waiting if each.wants in {None, worker.key}]
         if fit:
             chosen = min(fit, key=lambda each: (-each.priority, each.number))
@@ -185,5 +188,8 @@ class Model:
     def rebind(self, session: str) -> None:
         """A session begins anew; who waits for its old worker goes on doing so."""
         self.expire()
-        self.bindings.pop(session, None)
+        worker = self.workers.get(self.bindings.pop(session, 0))
+        if worker is not None:
+            self.turn += 1
+            worker.so_loaded_since = self.turn
         self.lost.discard(session)
