@@ -28,6 +28,8 @@ class DeskBesideModel(RuleBasedStateMachine):
         self.model = Model(max_queue=max_queue, when_full=when_full)
         self.pairs: list[tuple[Lease, Request]] = []
         self.keys = 0
+        for _ in range(3):
+            self.start(overflow=False, ready=True)
 
     @rule(overflow=st.booleans(), ready=st.booleans())
     def start(self, overflow: bool, ready: bool) -> None:
@@ -51,7 +53,7 @@ class DeskBesideModel(RuleBasedStateMachine):
         self.model.free(worker)
 
     @rule(
-        session=st.none() | st.sampled_from("ab"),
+        session=st.none() | st.sampled_from("abcd"),
         mode=st.sampled_from(SessionMode),
         priority=st.integers(-1, 1),
         timeout=st.sampled_from([2.0, 5.0, 1000.0]),
@@ -109,7 +111,7 @@ class DeskBesideModel(RuleBasedStateMachine):
         self.clock.time += seconds
         self.model.now = self.clock.time
 
-    @rule(session=st.sampled_from("ab"))
+    @rule(session=st.sampled_from("abcd"))
     def rebind(self, session: str) -> None:
         self.desk.rebind(session)
         self.model.rebind(session)

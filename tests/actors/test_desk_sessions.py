@@ -102,6 +102,22 @@ def test_the_first_grant_of_a_session_binds_all_that_wait() -> None:
     assert strict.ticket.key == 1
 
 
+def test_a_new_session_goes_where_the_fewest_live() -> None:
+    """Although another worker has been free for longer; a session that ended does not count."""
+    desk, _ = open_desk(1, 2, 3)
+    use(desk, "a")
+    for _ in range(2):
+        desk.give_back(take(desk, None))
+    use(desk, "b")
+    assert (desk.worker_of("a"), desk.worker_of("b")) == (1, 2)
+    desk.end_session("a")
+    for _ in range(2):
+        desk.give_back(take(desk, None))
+    use(desk, "c")
+    use(desk, "d")
+    assert {desk.worker_of("c"), desk.worker_of("d")} == {1, 3}
+
+
 def why_unbound(desk: Desk, session: str) -> type[PoolError]:
     """Return the error that says why *session* has no worker."""
     with pytest.raises(PoolError) as caught:

@@ -24,6 +24,8 @@ _DEATHS: Final = 0.01
 #: Seconds that a call takes on the average, and for which it waits at the most.
 _SERVICE: Final = 1.0
 _PATIENCE: Final = 2.0
+#: Seconds that no operation takes by itself: the kernel gave the processor to somebody else for at least as long.
+_INTERRUPTED: Final = 0.001
 
 
 @final
@@ -91,7 +93,7 @@ class Crowd:
         self.events += 1
         before = perf_counter()
         tardy = self.scheduler.late(at)
-        self.spent += perf_counter() - before
+        self._took(perf_counter() - before)
         while tardy is not None:
             self.late += 1
             tardy = self.scheduler.late(at)
@@ -99,6 +101,11 @@ class Crowd:
             self._arrive()
         else:
             self._end(ticket)
+
+    def _took(self, seconds: float) -> None:
+        """An operation took so long. One that the kernel interrupted to run another process says nothing."""
+        if seconds < _INTERRUPTED:
+            self.spent += seconds
 
     def _arrive(self) -> None:
         dice = self.random
@@ -112,7 +119,7 @@ class Crowd:
         ticket = Ticket(session, priority=dice.randrange(3), deadline=self.now + dice.random() * _PATIENCE)
         before = perf_counter()
         key = self.scheduler.checkout(ticket, self.now)
-        self.spent += perf_counter() - before
+        self._took(perf_counter() - before)
         if key is not None:
             self._begin(ticket)
 
@@ -130,12 +137,12 @@ class Crowd:
         if self.random.random() >= _DEATHS:
             before = perf_counter()
             grant = self.scheduler.checkin(key, self.now)
-            self.spent += perf_counter() - before
+            self._took(perf_counter() - before)
             self._given(grant)
             return
         before = perf_counter()
         row, stranded = self.scheduler.gone(key, self.now)
-        self.spent += perf_counter() - before
+        self._took(perf_counter() - before)
         assert row is not None
         self._calls_of_the_dead += row.calls
         self.stranded += len(stranded)
