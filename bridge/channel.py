@@ -37,6 +37,9 @@ __all__ = ["DataChannel", "Incarnation", "Progress", "Socket", "receive", "send"
 
 Socket = zmq.Socket[bytes]
 
+#: As a number: a member of an enumeration takes five times as long.
+_POLLIN: Final = int(zmq.POLLIN)
+
 #: Seconds for an answer that was handed to ZeroMQ before its sender died to come out at this end.
 _LAST_ANSWER: Final = 0.25
 #: Seconds for a death to be confirmed; after that the caller gets what is known.
@@ -58,7 +61,7 @@ class Incarnation(Reporter, Protocol):
         """Pass *event* on to whoever listens; in the calling thread."""
 
 
-def send(socket: Socket, kind: Kind, incarnation: int, call_id: int, body: Any = ()) -> bool:
+def send(socket: exchange.MessageSocket, kind: Kind, incarnation: int, call_id: int, body: Any = ()) -> bool:
     """Queue one message; never blocks. Returns whether there was a peer and room."""
     try:
         exchange.send(socket, kind, incarnation, call_id, body)
@@ -67,7 +70,7 @@ def send(socket: Socket, kind: Kind, incarnation: int, call_id: int, body: Any =
     return True
 
 
-def receive(socket: Socket) -> exchange.Message | None:
+def receive(socket: exchange.MessageSocket) -> exchange.Message | None:
     """Take one message, or None if there is none; never blocks.
 
     Raises:
@@ -101,6 +104,7 @@ class DataChannel:
     ) -> None:
         self._codec = codec
         self.socket = socket
+        self._bare = exchange.Bare(socket)
         self.enforcement = enforcement  #: ends its calls that must end
         self._owner = owner
         self._clean = True  # written by the thread inside ``call``
@@ -108,9 +112,7 @@ class DataChannel:
         self._board = board
         self._clock = clock
         self._lease = threading.Lock()  # held by the thread inside ``call``, and for ever after close
-        self._poller = zmq.Poller()
-        self._poller.register(socket, zmq.POLLIN)
-        self._poller.register(pidfd, zmq.POLLIN)
+        self._watched: list[Any] = [(socket, _POLLIN), (pidfd, _POLLIN)]
         self._last_id = 0  # written under the lease, as is the next
         self._running: tuple[int, str, float] | None = None  # id, label, when it was sent
 
@@ -157,7 +159,7 @@ class DataChannel:
             WorkerDied: The interpreter died before it answered; ``started`` says whether the call had begun.
             ChannelUnavailable: Another call holds the channel, or it is not open, or the call is encoded with another
                 codec than the interpreter's; nothing was sent.
-            ProtocolError: The interpreter broke the protocol and was killed for it.
+            ProtocolError: The interpreter broke the protocol while it ran the call, and was killed for it.
             NotPicklable: The arguments, or the result, could not be rebuilt on the other side.
             FunctionRefused: It is not on the list of an interpreter that runs without pickle.
             AdapterSetUpFailed: The method was not called.
@@ -167,6 +169,7 @@ class DataChannel:
         if not self._lease.acquire(blocking=False):
             raise self._unavailable("another call holds it")
         result: Any = None
+        call_id = 0
         try:
             if request.codec != self._codec:
                 raise self._unavailable(
@@ -175,13 +178,11 @@ class DataChannel:
             if self._conversation.state is not State.OPEN:
                 raise self._unavailable(f"it is {self._conversation.state.value}")
             self._clean = False
-            if int(self.socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
-                raise self._spoke_out_of_turn()
             self._last_id = call_id = self._last_id + 1
             now = self._clock.now()
             self._running = (call_id, request.label, now)
             # Without a peer there is no room either: then the interpreter is dying, and the poll tells.
-            send(self.socket, Kind.CALL, self._owner.incarnation, call_id, request.frames)
+            send(self._bare, Kind.CALL, self._owner.incarnation, call_id, request.frames)
             header, body = self._await_answer(call_id, request.label, now, timeout, on_progress)
             error = self._error(request.label, header, body)
             if error is None and self._codec != PICKLE:
@@ -197,6 +198,9 @@ class DataChannel:
             self._owner.kill(str(broken), Verdict.PROTOCOL)
             # Waited for while this is still the running call: that belongs into the account.
             broken.certificate = self._owner.account(_CONFIRMATION)
+            if call_id and self._board.started < call_id:
+                # It had spoken out of turn before: not this call's fault, and nothing of it was run.
+                raise WorkerDied(broken.certificate, started=False) from broken
             raise
         finally:
             self._running = None
@@ -220,20 +224,6 @@ class DataChannel:
         self._lease.release()
         return True
 
-    def _spoke_out_of_turn(self) -> Exception:
-        """Return what becomes of a call that finds a message before it was sent: all earlier calls have their answers.
-
-        Who said it, a duplicate or garbage, is past trusting. The call was not sent: it is not this caller's fault.
-        """
-        try:
-            message = receive(self.socket)
-            if message is None:
-                return self._unavailable("its queue could not be read")
-            self._conversation.check_answer(message[0], self._last_id + 1)
-        except ProtocolError as error:
-            self._owner.kill(str(error), Verdict.PROTOCOL)
-        return WorkerDied(self._owner.account(_CONFIRMATION), started=False)
-
     def _unavailable(self, reason: str) -> Exception:
         """Return why no call can run: of a dead interpreter its death, which is what the caller can act on."""
         certificate = self._owner.account(0.0) if self._conversation.state is State.CLOSED else None
@@ -252,8 +242,8 @@ class DataChannel:
         left = timeout
         while True:
             # A list of at most two, the socket and the pidfd.
-            ready = self._poller.poll(
-                math.ceil(left * 1000) if left < _LONGEST_POLL else _LONGEST_POLL * 1000
+            ready = zmq.zmq_poll(
+                self._watched, math.ceil(left * 1000) if left < _LONGEST_POLL else _LONGEST_POLL * 1000
             )
             if not ready:
                 # What poll waited counts, also on a virtual clock, which stands still meanwhile.
@@ -272,7 +262,7 @@ class DataChannel:
 
     def _take(self, call_id: int, on_progress: Callable[[Progress], None] | None) -> exchange.Message | None:
         """Take one message; return it if it is the answer."""
-        message = receive(self.socket)
+        message = receive(self._bare)
         if message is None:
             return None
         self._conversation.check_answer(message[0], call_id)
@@ -306,7 +296,7 @@ class DataChannel:
         self.enforcement.begin(call_id, OVERRAN, lambda: True)
         reached = -math.inf
         while (pause := self.enforcement.advance(call_id, reached)) is not None:
-            ready = self._poller.poll(math.ceil(pause.seconds * 1000))
+            ready = zmq.zmq_poll(self._watched, math.ceil(pause.seconds * 1000))
             if not ready:
                 reached = pause.until
                 continue

@@ -32,7 +32,7 @@ def decode_result(label: str, frames: Sequence[memoryview]) -> Any:
         NotPicklable: If it cannot be rebuilt in this process.
     """
     try:
-        return codec.loads(frames)
+        return codec.loads_at_home(frames)
     except Exception as error:
         raise NotPicklable(
             f"the result of {label}", f"it cannot be rebuilt in the caller's process ({_brief(error)})",
@@ -115,7 +115,7 @@ def error_of(label: str, frames: Sequence[memoryview], trusted: bool = True) -> 
 def _exception(frames: Sequence[memoryview]) -> tuple[Exception | None, str]:
     """Return the exception in *frames*; without one, why there is none."""
     try:
-        raised = codec.loads(frames)
+        raised = codec.loads_at_home(frames)
     except Exception as error:  # the constructors of users' exceptions raise what they like
         return None, (
             f"it cannot be rebuilt in the caller's process ({_brief(error)}); make its class importable here, and see"

@@ -6,9 +6,7 @@ How they are pickled is in `pickling`, what the child does with them in `interpr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Literal, TypedDict, Unpack, final
-
-import attrs
+from typing import Any, Final, Literal, NamedTuple, TypedDict, Unpack, final
 
 from bridge import naming, pickling
 from bridge.interpreter.adapters import Method, method_of, registration_of
@@ -18,6 +16,7 @@ from bridge.interpreter.surroundings import find_variable
 from bridge.options import InterpreterOptions
 from bridge.pickling import main_module
 from bridge.wire import codec
+from bridge.wire.call_body import reference_to
 from bridge.wire.redaction import Redactor
 
 __all__ = [
@@ -60,13 +59,15 @@ class Options(TypedDict, total=False):
 
 
 @final
-@attrs.frozen(slots=True)
-class EncodedCall:
+class EncodedCall(NamedTuple):
     """A call that is ready to be sent, to any worker."""
 
     label: str  #: module and name of the function
-    frames: Sequence[bytes | memoryview] = attrs.field(repr=False)
+    frames: Sequence[bytes | memoryview]
     codec: str = codec.PICKLE  #: only an interpreter of this codec takes it
+
+    def __repr__(self) -> str:
+        return f"EncodedCall({self.label!r})"  # its arguments may be big, or secret
 
 
 def encode_call(
@@ -89,9 +90,10 @@ def encode_call(
         NotPicklable: If the function or an argument cannot be sent, and ``path`` says which part of it; nothing was sent.
         ValueError, TypeError, ImportError, AttributeError: If an option has no sense.
     """
-    label = _label(function)
+    reference = reference_to(function)
+    label = _label(function) if reference is None else reference.label
     if not options:
-        return EncodedCall(label, pickling.dumps((function, tuple(args), dict(kwargs)), label))
+        return EncodedCall(label, pickling.dumps((function, tuple(args), dict(kwargs)), label, reference))
     return _encode(label, function, args, kwargs, options)
 
 
@@ -157,7 +159,8 @@ def _encode(
         return EncodedCall(label, naming.dumps(call, extras, label, marking, secrets), codec.PLAIN)
     if extras:
         call = (*call, extras)
-    return EncodedCall(label, pickling.dumps(call, label, marking=marking, secrets=secrets))
+    reference = reference_to(function)
+    return EncodedCall(label, pickling.dumps(call, label, reference, marking=marking, secrets=secrets))
 
 
 def options_of(interpreter: InterpreterOptions) -> Options:

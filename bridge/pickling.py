@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from bridge.errors import NotPicklable
-from bridge.wire import codec, culprit, marker
+from bridge.wire import call_body, codec, culprit, marker
+from bridge.wire.call_body import Reference
 from bridge.wire.redaction import Redactor
 
 __all__ = ["PARTS", "dumps", "main_module"]
@@ -27,7 +28,12 @@ _PLAIN: Final = "Send functions of modules and plain values"
 
 
 def dumps(
-    call: Sequence[object], label: str, *, marking: bool = False, secrets: Sequence[str] = ()
+    call: Sequence[object],
+    label: str,
+    reference: Reference | None = None,
+    *,
+    marking: bool = False,
+    secrets: Sequence[str] = (),
 ) -> list[bytes | memoryview]:
     """Return the frames of *call*.
 
@@ -37,6 +43,7 @@ def dumps(
     Args:
         call: Its parts, as `PARTS` names them.
         label: What it is called in an error.
+        reference: To its function, which then need not be pickled.
         marking: Whether a marker takes the place of an argument, or a part of one, that cannot be sent.
         secrets: What no error and no marker shows.
 
@@ -45,13 +52,10 @@ def dumps(
     """
     failure: Exception | None = None
     try:
-        frames = codec.dumps(call)
-        if (
-            not codec.mentions(frames, codec.MAIN_BYTES)
-            or main_module() != (None, None)
-            or not _uses_main(call)
-        ):
-            return frames
+        frames = codec.dumps(call if reference is None else call[1:])
+        mentions_main = codec.MAIN_BYTES in frames[0]
+        if not mentions_main or main_module() != (None, None) or not _uses_main(call):
+            return call_body.join(reference, frames, mentions_main)
     except Exception as error:  # pickling runs the methods of users' classes, which raise what they like
         failure = error
     dump: Callable[..., bytes] = pickle.dumps
@@ -71,9 +75,8 @@ def dumps(
     try:
         # What failed is not tried a second time, unless something else is to pickle it.
         if failure is None or marking or dump is not pickle.dumps:
-            if marking:
-                return marker.dumps(call, PARTS, redact, dump)
-            return codec.dumps(call, dump)
+            frames = marker.dumps(call, PARTS, redact, dump) if marking else codec.dumps(call, dump)
+            return call_body.join(None, frames, codec.MAIN_BYTES in frames[0])
     except Exception as error:
         failure = error
     assert failure is not None

@@ -63,12 +63,13 @@ def run(spec: BootSpec) -> None:
     poller.register(data, zmq.POLLIN)
     poller.register(stop_fd, zmq.POLLIN)
     heard = Hearing(spec.incarnation, {Kind.CALL})
+    bare = exchange.Bare(data)
     try:
         while True:
             ready = poller.poll()
             if ready[0][0] is not data or len(ready) > 1:
                 break
-            _serve(spec, board, data, heard, side)
+            _serve(spec, board, bare, heard, side)
     except WireError as error:
         hearing.end(error)
     except MemoryError:

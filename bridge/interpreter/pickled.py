@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bridge.interpreter import main_module
-from bridge.wire import codec
+from bridge.wire import call_body, codec
 from bridge.wire.boot_spec import BootSpec
 
 if TYPE_CHECKING:
@@ -23,9 +23,12 @@ def load(spec: BootSpec, frames: Sequence[memoryview]) -> Any:
     Raises:
         BaseException: Whatever unpickling raises, or loading the service's main module.
     """
-    if codec.mentions(frames, codec.MAIN_BYTES):
+    reference, rest, mentions_main = call_body.split(frames)
+    if mentions_main:
         main_module.load(spec)
-    return codec.loads(frames)
+    if reference:
+        return (call_body.target_of(reference), *codec.loads(rest))
+    return codec.loads(rest)
 
 
 def dump(value: object) -> Frames:

@@ -20,6 +20,7 @@ __all__ = [
     "dumps",
     "is_in_band",
     "loads",
+    "loads_at_home",
     "mentions",
 ]
 
@@ -49,15 +50,21 @@ def dumps(value: object, dump: Dump = pickle.dumps) -> list[bytes | memoryview]:
     Raises:
         Exception: Whatever pickling *value* raises.
     """
-    buffers: list[bytes | memoryview] = []
+    buffers = _OutOfBand()
+    data = dump(value, protocol=5, buffer_callback=buffers)
+    return [data, *buffers] if buffers else [data]
 
-    def in_band(buffer: pickle.PickleBuffer) -> bool:
+
+class _OutOfBand(list[bytes | memoryview]):
+    """Takes the buffers that a pickler finds, and says which go into the pickle itself."""
+
+    __slots__ = ()
+
+    def __call__(self, buffer: pickle.PickleBuffer) -> bool:
         if is_in_band(buffer):
             return True
-        buffers.append(buffer.raw())
+        self.append(buffer.raw())
         return False
-
-    return [dump(value, protocol=5, buffer_callback=in_band), *buffers]
 
 
 def is_in_band(buffer: pickle.PickleBuffer) -> bool:
@@ -89,12 +96,25 @@ def loads(frames: Sequence[memoryview]) -> Any:
     Raises:
         Exception: Whatever unpickling raises.
     """
-    data = frames[0]
+    if len(frames) == 1:
+        return pickle.loads(frames[0])
+    return pickle.loads(frames[0], buffers=_own(frames))
+
+
+def loads_at_home(frames: Sequence[memoryview]) -> Any:
+    """Return the object in *frames*, of a child: what is of its `__mp_main__` is of the service's main module here.
+
+    Raises:
+        Exception: Whatever unpickling raises.
+    """
+    if REMOTE_MAIN not in sys.modules and _REMOTE_MAIN in frames[0].tobytes():
+        return _MainUnpickler(io.BytesIO(frames[0]), buffers=_own(frames)).load()
+    return loads(frames)
+
+
+def _own(frames: Sequence[memoryview]) -> list[bytearray | memoryview]:
     # Pickle itself marks those buffers read-only that were so at the sender.
-    buffers = [bytearray(frame) if frame.readonly else frame for frame in frames[1:]]
-    if REMOTE_MAIN not in sys.modules and mentions(frames, _REMOTE_MAIN):
-        return _MainUnpickler(io.BytesIO(data), buffers=buffers).load()
-    return pickle.loads(data, buffers=buffers)
+    return [bytearray(frame) if frame.readonly else frame for frame in frames[1:]]
 
 
 def mentions(frames: Sequence[bytes | memoryview], module: bytes) -> bool:

@@ -7,11 +7,11 @@ stays free of it. Who may use the socket at the moment is the caller's business.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, final
 
 from bridge.wire.frames import HEADER_SIZE, Header, Kind, check_body, pack, unpack
 
-__all__ = ["Message", "MessageSocket", "receive", "send"]
+__all__ = ["Bare", "Message", "MessageSocket", "receive", "send"]
 
 _NOBLOCK = 1  # zmq.NOBLOCK
 _SNDMORE = 2  # zmq.SNDMORE
@@ -31,6 +31,19 @@ class MessageSocket(Protocol):
 
     def getsockopt(self, option: int) -> Any:
         """Return an option of the socket."""
+
+
+@final
+class Bare:
+    """A ZeroMQ socket's own methods, without what pyzmq wraps around them in Python, which costs as much as they do."""
+
+    __slots__ = ("getsockopt", "recv", "send")
+
+    def __init__(self, socket: MessageSocket) -> None:
+        own: Any = super(type(socket), socket)
+        self.send = own.send
+        self.recv = own.recv
+        self.getsockopt = own.get
 
 
 def send(
@@ -68,18 +81,19 @@ def receive(socket: MessageSocket) -> Message:
         zmq.Again: If there is none.
     """
     first = socket.recv(_NOBLOCK)
-    more = socket.getsockopt(_RCVMORE)
     try:
         header = unpack(first)
     except ValueError:
-        while more:
+        while socket.getsockopt(_RCVMORE):
             socket.recv(_NOBLOCK, False)
-            more = socket.getsockopt(_RCVMORE)
         raise
     body = [memoryview(first)[HEADER_SIZE:]]
     size = len(first) - HEADER_SIZE
+    if header.frames == 0 and header.size == size:
+        # Whole. Whether more follows is not asked, which costs as much as the rest: it is the next message, and no good one.
+        return header, body
     frames = 0
-    while more:
+    while socket.getsockopt(_RCVMORE):
         # Kept where ZeroMQ put it.
         part = socket.recv(_NOBLOCK, False).buffer
         size += part.nbytes
@@ -87,7 +101,5 @@ def receive(socket: MessageSocket) -> Message:
         # More than was announced is read and not kept.
         if frames <= header.frames:
             body.append(part)
-        more = socket.getsockopt(_RCVMORE)
-    if frames or header.frames or header.size != size:
-        check_body(header, frames, size)
+    check_body(header, frames, size)
     return header, body

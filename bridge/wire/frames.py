@@ -91,7 +91,8 @@ LARGEST_CONTROL = _SMALL + HEADER_SIZE
 #: Messages that may wait at each end of a channel; with that many the other end has to wait.
 QUEUE = 256
 
-_KINDS: Mapping[int, Kind] = MappingProxyType({int(kind): kind for kind in Kind})
+_KINDS = {int(kind): kind for kind in Kind}
+_new = tuple.__new__
 
 
 class WireError(ValueError):
@@ -131,7 +132,8 @@ def pack(kind: Kind, incarnation: int, call_id: int, body: Sequence[bytes | memo
     more = len(body) - 1
     if more:
         size = sum(memoryview(part).nbytes for part in body)
-    _check_size(kind, more, size)
+    if more or size > _SMALL:
+        _check_size(kind, more, size)
     return _HEADER.pack(_MAGIC, VERSION, kind, more, incarnation, call_id, size) + first
 
 
@@ -155,8 +157,10 @@ def unpack(data: bytes | memoryview) -> Header:
     kind = _KINDS.get(number)
     if kind is None:
         raise WireError(Fault.GARBAGE, f"message kind {number}, expected 1 to {max(_KINDS)}")
-    _check_size(kind, frames, size)
-    return Header(kind, incarnation, call_id, frames, size)
+    if frames or size > _SMALL:
+        _check_size(kind, frames, size)
+    # As Header(...) does, without its function of Python's.
+    return _new(Header, (kind, incarnation, call_id, frames, size))
 
 
 def check_body(header: Header, frames: int, size: int) -> None:
@@ -184,6 +188,5 @@ def _check_size(kind: Kind, frames: int, size: int) -> None:
         raise WireError(
             Fault.OVERSIZED, f"{kind.name} with {frames} more frames, at most {MAX_FRAMES} are allowed"
         )
-    # Below the least of all limits, as nearly every message is, there is nothing to look up.
-    if size > _SMALL and size > LIMITS[kind]:
+    if size > LIMITS[kind]:
         raise WireError(Fault.OVERSIZED, f"{kind.name} of {size} bytes, at most {LIMITS[kind]} are allowed")

@@ -49,13 +49,14 @@ class FuzzedChild:
             size = len(frames[0])
             frames[0] = frames[0][:36] + rng.randbytes(size - 36)
         before = life.interpreter._placement.board.started
-        accepted = self._accepted(line, frames)
+        accepted, refused = self._accepted(line, frames)
         self._send(life, line, frames)
-        if accepted is None:
-            self._ended(life, before)
-        elif accepted is Kind.CALL:
+        if refused:
+            # It may have answered what it took before that.
+            self._ended(life, None if accepted else before)
+        elif accepted == [Kind.CALL]:
             self._answered(life)
-        elif accepted is Kind.PING:
+        elif set(accepted) <= {Kind.PING, Kind.CANCEL}:
             assert life.interpreter.ping(PATIENCE) > 0
             self.answers += 1
         else:
@@ -68,18 +69,20 @@ class FuzzedChild:
         incarnation = life.interpreter.incarnation
         self._ears = {
             Line.DATA: Hearing(incarnation, {Kind.CALL}),
-            Line.CONTROL: Hearing(incarnation, {Kind.PING, Kind.STOP, Kind.REFUSED}),
+            Line.CONTROL: Hearing(incarnation, {Kind.PING, Kind.STOP, Kind.CANCEL, Kind.REFUSED}),
         }
         return life
 
-    def _accepted(self, line: Line, frames: list[bytes]) -> Kind | None:
-        """Return the kind of the message if the child's rules accept it."""
-        script = Script()
+    def _accepted(self, line: Line, frames: list[bytes]) -> tuple[list[Kind], bool]:
+        """Return what the child's rules take of the frames, one message after the other, and whether they refuse one."""
+        script, kinds = Script(), []
         script.waiting.append(list(frames))
         try:
-            return self._ears[line].take(script)[0].kind
+            while script.has_more:
+                kinds.append(self._ears[line].take(script)[0].kind)
         except WireError:
-            return None
+            return kinds, True
+        return kinds, False
 
     def _send(self, life: Life, line: Line, frames: list[bytes]) -> None:
         interpreter = life.interpreter
@@ -106,11 +109,12 @@ class FuzzedChild:
             assert life.death().verdict is Verdict.OUT_OF_MEMORY
             self._bury(life)
 
-    def _ended(self, life: Life, begun: int) -> None:
+    def _ended(self, life: Life, begun: int | None) -> None:
         certificate = life.death()
+        if begun is not None:
+            assert life.interpreter._placement.board.started == begun, "what was not understood was begun"
         assert certificate.exit_code == NOT_UNDERSTOOD, certificate.as_text()
         assert any("the service broke the protocol" in text for text in certificate.last_output)
-        assert life.interpreter._placement.board.started == begun, "what was not understood was begun"
         self._bury(life)
 
     def _bury(self, life: Life) -> None:
