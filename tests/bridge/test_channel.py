@@ -347,7 +347,7 @@ def test_a_call_that_reports_without_end_has_its_deadline(stage: Stage, kind: Ki
         assert stage.host.poll(5000)
 
     stage.on_call(flood)
-    stage.owner.tell = wait_for_more  # type: ignore[method-assign]
+    stage.owner.tell = wait_for_more  # type: ignore[assignment]
     with pytest.raises(CallDeadline):
         stage.channel.call(encode_call(len, ((),), {}), timeout=0.05, on_progress=wait_for_more)
     assert stage.owner.steps == ["flag 1", "interrupt 1", "terminate"]
