@@ -8,6 +8,7 @@ from typing import Any, final
 import attrs
 
 from actors.desk import Desk
+from actors.events import BridgeNotClosed
 from bridge.events import LeftoverSwept
 from bridge.hub import Hub
 from bridge.launchers.launcher import Launcher
@@ -81,7 +82,8 @@ class HubActor(Actor):
         """Close the hub; interpreters that are left, whosever they were, are killed and buried."""
         self._desk.trouble(reason)
         self._slot.put(None)
-        self._hub.close(timeout=_CLOSING)
+        if not self._hub.close(timeout=_CLOSING) and self.context.events.active:
+            self.context.events.emit(BridgeNotClosed(bridge=self.ref.name, unburied=self._hub.unburied()))
 
     def status(self) -> Mapping[str, object]:
         return {"run": str(self._hub.run.path)}
