@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, cast, final
 
 from actors.desk import Desk
-from actors.errors import PoolNotRunning
+from actors.errors import CallExpired, PoolNotRunning
 from actors.lease import Lease
 from actors.ledger import Outcome
 from actors.options import PoolOptions, check_seconds, usable_cpus
@@ -189,6 +189,10 @@ class Pool:
         self.desk.checkout(lease, timeout)
         assert lease.interpreter is not None
         remaining = deadline - now() if timeout < math.inf else math.inf
+        if remaining <= 0:
+            # This thread got its worker in time, and did not run in time: another held the GIL, or the processor.
+            lease.outcome = Outcome.TIMEOUT
+            raise CallExpired(self.desk.pool, timeout)
         try:
             result = lease.interpreter.channel.call(request, timeout=remaining, on_progress=on_progress)
             lease.outcome = Outcome.OK
