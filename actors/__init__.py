@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from actors.errors import PoolSaturated as PoolSaturated
     from actors.errors import SessionExpired as SessionExpired
     from actors.errors import SessionLost as SessionLost
+    from actors.errors import UnknownOption as UnknownOption
+    from actors.options import PoolOptions as PoolOptions
     from actors.pool import Pool as Pool
     from actors.session import Session as Session
     from bridge.errors import AdapterSetUpFailed as AdapterSetUpFailed
@@ -102,6 +104,7 @@ __all__ = [
     "PoolError",
     "PoolGaveUp",
     "PoolNotRunning",
+    "PoolOptions",
     "PoolSaturated",
     "ProtocolError",
     "RemoteError",
@@ -119,6 +122,7 @@ __all__ = [
     "TakesNoMessages",
     "TreeEnded",
     "TreeNotRunning",
+    "UnknownOption",
     "WorkerDied",
 ]
 
@@ -132,7 +136,9 @@ _MODULES = {
         "PoolSaturated",
         "SessionExpired",
         "SessionLost",
+        "UnknownOption",
     ),
+    "actors.options": ("PoolOptions",),
     "actors.pool": ("Pool",),
     "actors.session": ("Session",),
     "bridge.errors": (
