@@ -22,6 +22,18 @@ if TYPE_CHECKING:
     from actors.options import PoolOptions as PoolOptions
     from actors.pool import Pool as Pool
     from actors.session import Session as Session
+    from actors.store.errors import MigrationFailed as MigrationFailed
+    from actors.store.errors import NotOwner as NotOwner
+    from actors.store.errors import NotStorable as NotStorable
+    from actors.store.errors import NotStored as NotStored
+    from actors.store.errors import StoreBusy as StoreBusy
+    from actors.store.errors import StoreClosed as StoreClosed
+    from actors.store.errors import StoreError as StoreError
+    from actors.store.errors import StoreFull as StoreFull
+    from actors.store.errors import StoreUnusable as StoreUnusable
+    from actors.store.errors import VersionConflict as VersionConflict
+    from actors.store.session_store import SessionStore as SessionStore
+    from actors.store.values import StoredSession as StoredSession
     from bridge.errors import AdapterSetUpFailed as AdapterSetUpFailed
     from bridge.errors import BridgeError as BridgeError
     from bridge.errors import CallCancelled as CallCancelled
@@ -93,11 +105,15 @@ __all__ = [
     "InvalidSpec",
     "LaunchFailed",
     "MaxChildren",
+    "MigrationFailed",
     "NoPong",
     "NoProcess",
     "NoSuchChild",
     "NotMainThread",
+    "NotOwner",
     "NotPicklable",
+    "NotStorable",
+    "NotStored",
     "PlatformUnsupported",
     "Pool",
     "PoolCannotStart",
@@ -115,14 +131,22 @@ __all__ = [
     "Session",
     "SessionExpired",
     "SessionLost",
+    "SessionStore",
     "SimpleOneForOne",
     "StartError",
     "StopFromWithin",
+    "StoreBusy",
+    "StoreClosed",
+    "StoreError",
+    "StoreFull",
+    "StoreUnusable",
+    "StoredSession",
     "SupervisionError",
     "TakesNoMessages",
     "TreeEnded",
     "TreeNotRunning",
     "UnknownOption",
+    "VersionConflict",
     "WorkerDied",
 ]
 
@@ -141,6 +165,20 @@ _MODULES = {
     "actors.options": ("PoolOptions",),
     "actors.pool": ("Pool",),
     "actors.session": ("Session",),
+    "actors.store.errors": (
+        "MigrationFailed",
+        "NotOwner",
+        "NotStorable",
+        "NotStored",
+        "StoreBusy",
+        "StoreClosed",
+        "StoreError",
+        "StoreFull",
+        "StoreUnusable",
+        "VersionConflict",
+    ),
+    "actors.store.session_store": ("SessionStore",),
+    "actors.store.values": ("StoredSession",),
     "bridge.errors": (
         "AdapterSetUpFailed",
         "BridgeError",
