@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from bridge.errors import ChannelUnavailable as ChannelUnavailable
     from bridge.errors import FunctionRefused as FunctionRefused
     from bridge.errors import HubClosed as HubClosed
+    from bridge.errors import InspectionFailed as InspectionFailed
     from bridge.errors import InterpreterUnusable as InterpreterUnusable
     from bridge.errors import LaunchFailed as LaunchFailed
     from bridge.errors import NoPong as NoPong
@@ -100,6 +101,7 @@ __all__ = [
     "Graces",
     "HubClosed",
     "IllegalTransition",
+    "InspectionFailed",
     "InterpreterOptions",
     "InterpreterUnusable",
     "InvalidSpec",
@@ -187,6 +189,7 @@ _MODULES = {
         "ChannelUnavailable",
         "FunctionRefused",
         "HubClosed",
+        "InspectionFailed",
         "InterpreterUnusable",
         "LaunchFailed",
         "NoPong",

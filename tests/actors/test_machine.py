@@ -28,7 +28,6 @@ UNIFIED = {"sys": "cgroup2 cgroup2 rw"}
 OLD = {"cpu": "cgroup cgroup rw,cpu,cpuacct", "mem": "cgroup cgroup rw,memory"}
 
 
-@pytest.mark.promise("honest-defaults")
 @pytest.mark.parametrize(
     ("affinity", "quotas", "workers"),
     [
@@ -87,7 +86,6 @@ def test_a_machine_without_control_groups_has_no_quota(tmp_path: Path) -> None:
     assert usable_cpus(tmp_path) == len(os.sched_getaffinity(0))
 
 
-@pytest.mark.promise("honest-defaults")
 def test_a_pool_has_as_many_workers_as_it_may_use_processors(tmp_path: Path) -> None:
     """By quota and by affinity; what the machine has beyond these is not counted."""
     proc = a_machine(tmp_path, "0::/\n", UNIFIED, {"sys/cpu.max": "100000 100000\n"})
