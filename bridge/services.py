@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from collections.abc import Sequence
@@ -60,11 +61,17 @@ def ask(path: Path, question: str, timeout: float) -> Any:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(timeout)
             connection.connect(str(path / SOCKET))
-            connection.sendall(json.dumps({"ask": question}).encode() + b"\n")
+            # One that is turned away finds its connection closed before it has asked; why is there to be read all the same.
+            with contextlib.suppress(BrokenPipeError):
+                connection.sendall(json.dumps({"ask": question}).encode() + b"\n")
             # To its end, not to the end of the line: then the service has a place free again for who asks next.
             while len(answer) <= LONGEST_ANSWER + 1:
                 connection.settimeout(max(0.001, deadline - MonotonicClock.now()))
-                if not (part := connection.recv(1 << 16)):
+                try:
+                    part = connection.recv(1 << 16)
+                except ConnectionResetError:
+                    break
+                if not part:
                     break
                 answer += part
     except TimeoutError:
