@@ -9,7 +9,20 @@ import attrs
 from bridge.certificate import Certificate
 from supervision.events import Event
 
-__all__ = ["PoolEnded", "StartsHeldBack", "WorkerReplaced"]
+__all__ = ["BridgeNotClosed", "PoolEnded", "StartsHeldBack", "WorkerReplaced"]
+
+
+@final
+@attrs.frozen(kw_only=True)
+class BridgeNotClosed(Event):
+    """A pool's bridge could not be closed in time: what it holds is left until the service ends, and dies then at the latest."""
+
+    level: ClassVar[str] = "ERROR"
+    bridge: str
+    unburied: int  #: interpreters whose end is not confirmed, or in which a caller still is
+
+    def describe(self) -> str:
+        return f"{self.bridge} could not be closed: {self.unburied} interpreters are not buried"
 
 
 @final

@@ -9,6 +9,7 @@ from typing import Any, final
 import attrs
 
 from actors.desk import Desk
+from actors.events import BridgeNotClosed
 from actors.inspection import answers
 from bridge.events import LeftoverSwept
 from bridge.hub import Hub
@@ -97,7 +98,8 @@ class HubActor(Actor):
         self._desk.trouble(reason)
         self._slot.put(None)
         self._inspection.close(timeout=_LOOKING)
-        self._hub.close(timeout=_CLOSING)
+        if not self._hub.close(timeout=_CLOSING) and self.context.events.active:
+            self.context.events.emit(BridgeNotClosed(bridge=self.ref.name, unburied=self._hub.unburied()))
 
     def status(self) -> Mapping[str, object]:
         return {"run": self._hub.run.path, **({"no_inspection": self._blind} if self._blind else {})}

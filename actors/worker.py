@@ -14,7 +14,7 @@ from actors.desk import Desk
 from actors.hub_actor import HubSlot
 from bridge.certificate import Certificate, Phase, Verdict
 from bridge.errors import BridgeError, InterpreterUnusable, LaunchFailed
-from bridge.events import InterpreterDied, InterpreterReady, LogRecord, OutputLine
+from bridge.events import InterpreterDied, InterpreterReady, InterpreterUnburied, LogRecord, OutputLine
 from bridge.interpreter_process import Interpreter
 from bridge.options import InterpreterOptions
 from supervision import Actor, Continue, ExitReason, Stop, crashed
@@ -76,7 +76,9 @@ class Worker(Actor):
         self._desk.retire(self._key)
         interpreter.stop(f"worker ends: {reason}", timeout=_GRACE)
         self._desk.gone(self._key, interpreter.certificate(timeout=_BURIAL))
-        interpreter.bury(timeout=_BURIAL)
+        if not interpreter.bury(timeout=_BURIAL):
+            # Its hub keeps it, and tries again when it closes.
+            self._emit(InterpreterUnburied(worker=self._name, incarnation=self._key, pid=interpreter.pid))
 
     def status(self) -> Mapping[str, object]:
         known = self._desk.worker_status(self._key)

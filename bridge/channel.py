@@ -253,6 +253,9 @@ class DataChannel:
                 answer = self._take(call_id, on_progress)
                 if answer is not None:
                     return answer
+                # Here, too: one that reports without end never leaves the poll empty.
+                if self._clock.now() - since >= timeout:
+                    raise self._overrun(call_id, label, timeout)
             else:
                 return self._last_answer(call_id, label, on_progress)
             left = max(0.0, since + timeout - self._clock.now())

@@ -144,4 +144,4 @@ class Connections:
             )
 
     def _tell(self, error: ProtocolError) -> None:
-        self._hub.run_there(lambda: self._owner.io_failed(error), 0)
+        self._hub.run_there(lambda: self._owner.io_failed(error), 0, self._owner)

@@ -41,33 +41,42 @@ class ControlChannel:
         self._waits_lock = threading.Lock()
         self._is_dead = False  # written before those who wait are told
 
-    def ask_to_stop(self) -> None:
-        """Ask for the end after the running call. On the hub's thread."""
-        self._say(Kind.STOP, 0)
+    def ask_to_stop(self) -> bool:
+        """Ask for the end after the running call; return whether it could be asked. On the hub's thread."""
+        return self._say(Kind.STOP, 0)
 
     def ping(self, timeout: float) -> float:
         """Return the seconds of a round trip to the child's side thread, which answers while a call runs. Blocks.
 
+        Args:
+            timeout: Seconds; math.inf waits until the answer is here or the interpreter is dead.
+
         Raises:
-            NoPong: If there is no answer within *timeout* seconds.
+            NoPong: If there is no answer within *timeout* seconds, or none will come any more.
         """
         number = next(self._ping_ids)
         self._pings[number] = answered = threading.Event()
         since = self._hub.clock.now()
         try:
+            # One that finds no room is not answered, and its time runs out.
             self._hub.run_there(lambda: self._say(Kind.PING, number), timeout)
-            if not answered.wait(timeout):
-                raise NoPong(self._identity.worker, timeout)
+            left = max(0.0, timeout - (self._hub.clock.now() - since))
+            # The death is looked at last, and told the other way round: it is not missed.
+            if self._is_dead or not answered.wait(min(left, threading.TIMEOUT_MAX)) or self._is_dead:
+                raise NoPong(self._identity.worker, min(timeout, self._hub.clock.now() - since))
             return self._hub.clock.now() - since
         finally:
             del self._pings[number]
 
-    def feel(self) -> None:
-        """Send a ping whose answer nobody waits for. On the hub's thread."""
-        self._say(Kind.PING, 0)
+    def feel(self) -> bool:
+        """Send a ping whose answer nobody waits for; return whether there was room for it. On the hub's thread."""
+        return self._say(Kind.PING, 0)
 
     def ask_about(self, call_id: int) -> None:
-        """Ask what becomes of the call *call_id*, which is cancelled. Never blocks, from any thread."""
+        """Ask what becomes of the call *call_id*, which is cancelled. Never blocks, from any thread.
+
+        One that cannot be asked tells it by itself when the call ends: the word is on the board.
+        """
         self._hub.run_there(lambda: self._say(Kind.CANCEL, call_id), 0)
 
     @contextlib.contextmanager
@@ -104,6 +113,8 @@ class ControlChannel:
     def ended(self) -> None:
         """The interpreter is dead: whoever waits is to look at that. From any thread."""
         self._is_dead = True
+        for answered in [*self._pings.values()]:
+            answered.set()
         for wait in self._waits:
             wait.open(None)
 
@@ -111,6 +122,6 @@ class ControlChannel:
         """Close the socket, which is in the hub's poll no more. On the hub's thread. Idempotent."""
         self.socket.close(linger=0)
 
-    def _say(self, kind: Kind, number: int) -> None:
-        if not self.socket.closed:
-            send(self.socket, kind, self._identity.incarnation, number)
+    def _say(self, kind: Kind, number: int) -> bool:
+        """Return whether there was a peer and room; if not, nothing was sent."""
+        return not self.socket.closed and send(self.socket, kind, self._identity.incarnation, number)

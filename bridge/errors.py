@@ -204,6 +204,8 @@ class RemoteTraceback(Exception):
 class RemoteError(BridgeError):
     """The function raised, or returned, something that cannot be brought here; ``obstacle`` says why.
 
+    A group of exceptions comes so if one of its leaves does: all of them are in the traceback.
+
     Args:
         type_name: The module and name of its type.
         description: Its text; of a result its ``repr``. Cut where it is long.

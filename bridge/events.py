@@ -17,6 +17,7 @@ from supervision.events import Event
 __all__ = [
     "InterpreterDied",
     "InterpreterReady",
+    "InterpreterUnburied",
     "LeftoverSwept",
     "LogRecord",
     "OutputLine",
@@ -52,6 +53,20 @@ class InterpreterDied(Event):
 
     def severity(self) -> str:
         return "INFO" if self.certificate.verdict is Verdict.STOPPED else "WARNING"
+
+
+@final
+@attrs.frozen(kw_only=True)
+class InterpreterUnburied(Event):
+    """It was killed and its end could not be confirmed in time; its hub keeps it, and tries again when it closes."""
+
+    level: ClassVar[str] = "ERROR"
+    worker: str
+    incarnation: int
+    pid: int
+
+    def describe(self) -> str:
+        return f"{self.worker}#{self.incarnation} (pid {self.pid}) is not buried: a process of it may live, or a call is inside"
 
 
 @final

@@ -58,6 +58,7 @@ class Handshake:
             elif header.kind is Kind.GOODBYE:
                 self._conversations[line] = conversation.closed()
         except ProtocolError as error:
+            # Out of courtesy: whether it hears it or not, it is killed.
             send(self._control, Kind.REFUSED, conversation.incarnation, 0, [str(error).encode()])
             raise
         return message

@@ -7,6 +7,7 @@ harms only its own interpreter.
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
 import threading
@@ -80,8 +81,11 @@ class Hub:
         self._wake_fd = -1
         self._owner = os.getpid()
         self._entries = itertools.count(1)
-        self._lock = threading.Lock()  # guards the next three
-        self._posted: deque[Callable[[], None]] = deque()
+        self._closing = threading.Lock()  # held by the one thread that closes
+        self._lock = (
+            threading.Lock()
+        )  # guards the next three, and the end of the descriptor that wakes the thread
+        self._posted: deque[Callable[[], object]] = deque()
         self._residents: dict[int, Resident] = {}
         self._accepting = False
         self._poller = zmq.Poller()  # this and the next: the hub's thread only
@@ -115,19 +119,32 @@ class Hub:
         self._thread.start()
 
     def close(self, timeout: float) -> bool:
-        """Kill and bury the interpreters that are left, end the thread and the context. Idempotent.
+        """Kill and bury the interpreters that are left, end the thread and the context. Idempotent, from any thread.
 
         Does nothing in a forked copy of the service.
 
         Args:
-            timeout: Seconds for all of it.
+            timeout: Seconds for all of it; math.inf: no limit.
 
         Returns:
-            Whether everything is closed. If not, a thread is still inside a call: the context is left to it.
+            Whether everything is closed. If not, a thread is still inside a call (the context is left to it), or a process
+            has not died, or another thread closes: call it again.
         """
         if os.getpid() != self._owner or self._run is None:
             return True
         deadline = self.clock.now() + timeout
+        if not self.clock.acquire(self._closing, timeout):
+            return False
+        try:
+            return self._close(self._run, deadline)
+        finally:
+            self._closing.release()
+
+    def unburied(self) -> int:
+        """Return how many interpreters are not buried; from any thread."""
+        return len(self._residents)
+
+    def _close(self, run: RunDirectory, deadline: float) -> bool:
         with self._lock:
             self._accepting = False
             residents = list(self._residents.values())
@@ -139,7 +156,7 @@ class Hub:
         thread, self._thread = self._thread, None
         if thread is not None and thread is not threading.current_thread():
             self._post(self._stop)
-            thread.join(max(0.1, deadline - self.clock.now()))
+            thread.join(min(max(0.1, deadline - self.clock.now()), threading.TIMEOUT_MAX))
             if thread.is_alive():
                 self._thread = thread
                 return False
@@ -147,8 +164,10 @@ class Hub:
             # Every socket is closed and none lingers, so this does not wait.
             self._context.term()
             self._context = None
-            os.close(self._wake_fd)
-        self._run.remove()
+            with self._lock:
+                os.close(self._wake_fd)
+                self._wake_fd = -1
+        run.remove()
         return True
 
     # For interpreters.
@@ -198,6 +217,11 @@ class Hub:
         self._post(lambda: self._guarded(resident, attach))
         return True
 
+    def keep(self, number: int, resident: Resident) -> None:
+        """Take in, at whatever time, an interpreter that could not be buried: it is tried again when the hub closes."""
+        with self._lock:
+            self._residents[number] = resident
+
     def leave(self, number: int) -> None:
         """Forget an interpreter, which watches nothing any more."""
         with self._lock:
@@ -213,12 +237,24 @@ class Hub:
         if self._watched.pop(source, None) is not None:
             self._poller.unregister(source)
 
-    def run_there(self, action: Callable[[], None], timeout: float) -> bool:
+    def blame(self, number: int, error: Exception) -> None:
+        """Tell the interpreter *number*, if there is one, what was raised on its behalf. On the hub's thread."""
+        if (resident := self._residents.get(number)) is not None:
+            resident.io_failed(error)
+
+    def run_there(self, action: Callable[[], object], timeout: float, owner: Resident | None = None) -> bool:
         """Run *action* on the hub's thread, or here if there is none; wait at most *timeout* seconds for it.
+
+        Args:
+            action: What is to be done.
+            timeout: Seconds; 0 does not wait.
+            owner: On whose behalf: what *action* raises harms it alone. None: that is the end of the hub's thread.
 
         Returns:
             Whether it has run.
         """
+        if owner is not None:
+            action = functools.partial(self._guarded, owner, action)
         thread = self._thread
         if thread is None or not thread.is_alive() or thread is threading.current_thread():
             action()
@@ -234,14 +270,18 @@ class Hub:
                 with contextlib.suppress(RuntimeError):
                     done.release()
 
-        self._post(run)
-        return self.clock.acquire(done, timeout)
+        return self._post(run) and self.clock.acquire(done, timeout)
 
     # The thread.
 
-    def _post(self, action: Callable[[], None]) -> None:
-        self._posted.append(action)
-        os.eventfd_write(self._wake_fd, 1)
+    def _post(self, action: Callable[[], object]) -> bool:
+        """Have *action* run by the thread; return whether there may still be one."""
+        with self._lock:
+            if self._wake_fd < 0:
+                return False
+            self._posted.append(action)
+            os.eventfd_write(self._wake_fd, 1)
+        return True
 
     def _main(self) -> None:
         try:
@@ -260,7 +300,7 @@ class Hub:
             self._fail(error)
 
     @staticmethod
-    def _guarded(resident: Resident, handler: Callable[[], None]) -> None:
+    def _guarded(resident: Resident, handler: Callable[[], object]) -> None:
         try:
             handler()
         except Exception as error:  # whatever it is, it is this interpreter's alone
@@ -277,7 +317,9 @@ class Hub:
         for resident in residents:
             resident.kill(f"hub {self.name} failed: {error!r}")
         for resident in residents:
-            resident.hub_failed(error)
+            # Whatever one's listener raises: the others are to hear of their ends, and the owner of this.
+            with contextlib.suppress(Exception):
+                resident.hub_failed(error)
         if self.on_failure is not None:
             self.on_failure(error)
 

@@ -59,8 +59,8 @@ class Interpreter:
             worker: Its name, in everything that is said about it.
             incarnation: Unique among those of this name.
             listener: Told of ``InterpreterReady``, ``InterpreterDied``, each ``OutputLine`` and what its launcher says of it
-                (``PlacementNoticed``), on the hub's thread; must not block. What it raises ends this interpreter. Also of each ``LogRecord``, in the calling thread of
-                the call that made it, which what it raises then leaves.
+                (``PlacementNoticed``), on the hub's thread; must not block. What it raises ends this interpreter. Also of each
+                ``LogRecord``, in the thread of the call that made it, which what it raises then leaves.
 
         Raises:
             InterpreterUnusable: The Python cannot be a worker; nothing was started.
@@ -85,10 +85,8 @@ class Interpreter:
         self, hub: Hub, launched: Launched, listener: Callable[[Event], None], options: InterpreterOptions
     ) -> None:
         placement, identity = launched.placement, launched.identity
-        self._hub = hub
-        self._number = launched.number
-        self._identity = identity
-        self._listener = listener
+        self._hub, self._number, self._identity = hub, launched.number, identity
+        self._listener, self._refused = listener, launched.refused
         self._placement = placement
         self._group = placement.group
         self._control = ControlChannel(hub, launched.sockets[Line.CONTROL], identity)
@@ -98,7 +96,7 @@ class Interpreter:
             incarnation=identity.incarnation, nonce=identity.nonce, pid=self.pid, control=self._control.socket
         )
         self._inquest = Inquest(identity, placement, hub.kernel_kills, hub.clock)
-        self._signals = Signals(self._group, self._inquest, placement.board, self._control)
+        self._signals = Signals(self._group, self._inquest, placement.board, self._control, hub.clock)
         enforcement = Enforcement(self._signals, options.graces, hub.clock)
         data, greeting = launched.sockets[Line.DATA], self._handshake.conversation(Line.DATA)
         self.channel = DataChannel(
@@ -111,7 +109,7 @@ class Interpreter:
             hub.clock,
             options,
             self.pid,
-            post=lambda action: hub.run_there(action, 0),
+            post=lambda action: hub.run_there(action, 0, self),
             ping=self._control.feel,
             dead=lambda why: self.kill(why, Verdict.SILENT),
         )
@@ -156,14 +154,14 @@ class Interpreter:
             How it ended; None if it has not.
         """
         # There, since the handshake is that thread's: it is either complete, or will never be.
-        self._signals.stop(why, timeout, lambda wait: self._hub.run_there(self._ask_to_stop, wait))
+        self._signals.stop(why, timeout, lambda wait: self._there(self._ask_to_stop, wait))
         return self._inquest.certificate
 
     def certificate(self, timeout: float) -> Certificate | None:
         """Wait until its death is known, at most *timeout* seconds; None if it lives. Blocks the calling thread."""
         if not self._inquest.wait(timeout) and not self._buried and self._group.is_dead():
-            # The hub's thread has not come to it yet, or is gone; then it is done here.
-            self._hub.run_there(self._conclude, _CONCLUSION)
+            # The hub's thread has not come to it yet, or is gone: then here.
+            self._there(self._conclude, _CONCLUSION)
         return self._inquest.certificate
 
     def account(self, timeout: float) -> Certificate:
@@ -193,9 +191,9 @@ class Interpreter:
             if not self._group.bury(self._hub.clock, left()):
                 return False
             if not self._inquest.wait(min(left(), _CONCLUSION)):
-                self._hub.run_there(self._conclude, _CONCLUSION)
+                self._there(self._conclude, _CONCLUSION)
             # First out of the hub's poll, then closed: a closed socket in it would end the hub.
-            if not self._hub.run_there(self._detach, max(1.0, left())) or not self.channel.close(left()):
+            if not self._there(self._detach, max(1.0, left())) or not self.channel.close(left()):
                 return False
             self._release()
             return True
@@ -222,12 +220,17 @@ class Interpreter:
         """Pass *event* on to the listener; in the calling thread."""
         self._listener(event)
 
+    def _there(self, action: Callable[[], None], timeout: float) -> bool:
+        """Run *action* on the hub's thread, on this interpreter's behalf; return whether it has run in time."""
+        return self._hub.run_there(action, timeout, self)
+
     # On the hub's thread.
 
     def _ask_to_stop(self) -> None:
         if self._ready:
             self._connections.unwatch()  # an orderly end closes them
-            self._control.ask_to_stop()
+            if not self._control.ask_to_stop():
+                self._signals.terminate("it could not be asked to stop", Verdict.KILLED_BY_US)
         else:
             # First: a hello that has come already must not make it ready, and its kill a death, any more.
             self._unwatch_sockets()
@@ -252,6 +255,8 @@ class Interpreter:
         self._hub.watch(self._control.socket, self, self._on_control)
         self._hub.watch(self.channel.socket, self, self._on_hello)
         self._connections.watch()
+        for error in self._refused:
+            raise error
 
     def _detach(self) -> None:
         self._unwatch_sockets()
@@ -309,10 +314,13 @@ class Interpreter:
         certificate = self._inquest.conclude(self._scene())
         self._start_deadline.meet()
         self._pulse.stop()
-        self._output.tell(lines)
         if certificate is not None:
             self._control.ended()
-            self._listener(InterpreterDied(certificate=certificate))
+        try:
+            self._output.tell(lines)
+        finally:  # also to one who refuses its last words
+            if certificate is not None:
+                self._listener(InterpreterDied(certificate=certificate))
 
     def _scene(self) -> Scene:
         return Scene(
@@ -327,7 +335,9 @@ class Interpreter:
 
     def _abandon(self) -> None:
         """Undo a launch that cannot be completed; nobody else knows of it yet."""
-        self._group.bury(self._hub.clock, 5.0)
+        if not self._group.bury(self._hub.clock, 5.0):
+            self._hub.keep(self._number, self)
+            return
         self._detach()
         self.channel.close(0.0)
         self._release()

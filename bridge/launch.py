@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import final
 
 import attrs
@@ -41,6 +41,7 @@ class Launched:
     connections: Mapping[Line, Connection]
     since: float  #: when it was launched, on the hub's clock
     codec: str  #: how calls are written to it
+    refused: Sequence[Exception]  #: what the listener raised at a notice; the hub's thread's
 
 
 def launch(
@@ -51,18 +52,26 @@ def launch(
     Raises:
         InterpreterUnusable, LaunchFailed, HubClosed: Nothing of it is left.
     """
-
-    def sink(notice: Notice) -> None:
-        # On the hub's thread, as everything else that is told; not waited for.
-        event = PlacementNoticed(worker=worker, incarnation=incarnation, notice=notice)
-        hub.run_there(lambda: listener(event), 0)
-
     refuse_unguarded_main(worker)
     hub.launcher.check(options)
     try:
         number = hub.admit()
     except OSError as error:
         raise LaunchFailed(worker, f"no file descriptors are left for it: {error.strerror}") from error
+    refused: list[Exception] = []
+
+    def tell(event: PlacementNoticed) -> None:
+        try:
+            listener(event)
+        except Exception as error:  # as with every event: it is this interpreter's end, and nobody else's
+            refused.append(error)
+            hub.blame(number, error)
+
+    def sink(notice: Notice) -> None:
+        # On the hub's thread, as everything else that is told; not waited for.
+        event = PlacementNoticed(worker=worker, incarnation=incarnation, notice=notice)
+        hub.run_there(lambda: tell(event), 0)
+
     nonce = secrets.token_hex(16)
     with contextlib.ExitStack() as undo:
         undo.callback(hub.run.remove_entry, number)
@@ -97,4 +106,5 @@ def launch(
         connections=connections,
         since=since,
         codec=options.codec,
+        refused=refused,
     )

@@ -1,18 +1,30 @@
 """Processes as /proc tells of them: start time, group, and the mark that ours carry in their environment.
 
 Nothing is signalled here (`process_group`). A pid by itself names nobody: it is used together with a pidfd and a start
-time.
+time. What cannot be looked at, for want of a descriptor say, is not taken for gone: it raises OSError.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-__all__ = ["MARK", "Process", "is_alive", "look", "open_member", "processes", "start_time", "state_of"]
+__all__ = [
+    "MARK",
+    "SHORTAGE",
+    "Process",
+    "is_alive",
+    "look",
+    "open_member",
+    "processes",
+    "start_time",
+    "state_of",
+]
 
 #: The environment variable that says to which run and which worker a process belongs: "RUN-ID.ENTRY".
 MARK: Final = "TREEWARDEN_RUN"
@@ -22,6 +34,10 @@ _PROC: Final = Path("/proc")
 #: Seconds that a process may take between closing its descriptors and having an environment, both within its exec.
 #: It runs no code of its own in between and cannot be stopped there: microseconds, more only where no CPU is free.
 _EXEC: Final = 0.5
+#: Errors that say nothing of what was asked: there was no descriptor, or no memory, to ask with.
+SHORTAGE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+#: What the kernel says of a process that is not there.
+_GONE: Final = (FileNotFoundError, ProcessLookupError)
 _KERNEL_THREAD: Final = 0x00200000  # PF_KTHREAD of the kernel's linux/sched.h
 
 
@@ -57,8 +73,14 @@ def start_time(pid: int) -> int | None:
 
 
 def state_of(pid: int) -> str | None:
-    """Return the state of the process *pid*, one letter ("R": it runs, "T": it is stopped); None if there is none."""
-    stat = _stat(pid)
+    """Return the state of the process *pid*, one letter ("R": it runs, "T": it is stopped); None if there is none.
+
+    "?" if it cannot be looked at.
+    """
+    try:
+        stat = _stat(pid)
+    except OSError:
+        return "?"
     return None if stat is None else stat[0]
 
 
@@ -69,22 +91,28 @@ def is_alive(pid: int, started: int | None) -> bool:
 
 
 def open_member(process: Process) -> int | None:
-    """Return a pidfd of this very process; None if it is gone, also if its pid has been given to another since."""
+    """Return a pidfd of this very process; None if it is gone, also if its pid has been given to another since.
+
+    Raises:
+        OSError: If that cannot be told; it may well live.
+    """
     try:
         pidfd = os.pidfd_open(process.pid)
-    except OSError:
+    except ProcessLookupError:
         return None
-    if start_time(process.pid) == process.started:
-        return pidfd
-    os.close(pidfd)
-    return None
+    with contextlib.ExitStack() as undo:
+        undo.callback(os.close, pidfd)
+        if start_time(process.pid) != process.started:
+            return None
+        undo.pop_all()
+    return pidfd
 
 
 def _stat(pid: int) -> list[str] | None:
     """Return the fields after the command's name, which may hold anything, spaces and parentheses included."""
     try:
         text = (_PROC / str(pid) / "stat").read_bytes()
-    except OSError:
+    except (*_GONE, PermissionError):
         return None
     return text.rpartition(b")")[2].decode().split()
 
@@ -97,7 +125,7 @@ def _mark(pid: int) -> str:
     while True:
         try:
             environment = (_PROC / str(pid) / "environ").read_bytes()
-        except OSError:
+        except (*_GONE, PermissionError):
             return ""
         for item in environment.split(b"\0"):
             if item.startswith(prefix):

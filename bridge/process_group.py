@@ -165,14 +165,14 @@ def kill_all(is_member: Callable[[Process], bool], clock: Clock, timeout: float)
         timeout: Seconds to wait; 0 looks once.
 
     Returns:
-        Whether none is left.
+        Whether none is left. False also if there were not enough descriptors to see that.
     """
     deadline = clock.now() + timeout
     # A member may have started another since it was listed, so all are listed again until there is none.
     while True:
-        with _pidfds(is_member) as pidfds:
+        with _pidfds(is_member) as (pidfds, complete):
             if not pidfds:
-                return True
+                return complete
             for pidfd in pidfds:
                 with contextlib.suppress(OSError):
                     signal.pidfd_send_signal(pidfd, signal.SIGKILL)
@@ -189,15 +189,21 @@ def wait_readable(fd: int, timeout: float) -> bool:
 
 
 @contextlib.contextmanager
-def _pidfds(is_member: Callable[[Process], bool]) -> Iterator[list[int]]:
+def _pidfds(is_member: Callable[[Process], bool]) -> Iterator[tuple[list[int], bool]]:
+    """Give a pidfd of each, and whether these are all."""
     pidfds: list[int] = []
     try:
-        for process in processes():
-            if process.pid != os.getpid() and is_member(process):
-                pidfd = open_member(process)
-                if pidfd is not None:
-                    pidfds.append(pidfd)
-        yield pidfds
+        complete = True
+        try:
+            for process in processes():
+                if process.pid != os.getpid() and is_member(process):
+                    pidfd = open_member(process)
+                    if pidfd is not None:
+                        pidfds.append(pidfd)
+        except OSError:
+            # Descriptors are running out, most likely; those that were found are killed, and give theirs back.
+            complete = False
+        yield pidfds, complete
     finally:
         for pidfd in pidfds:
             os.close(pidfd)

@@ -25,7 +25,7 @@ class Pulse:
         options: Have the interval of pings, and of looks, and the grace.
         pid: The process; not reaped as long as this runs, so the number is its own.
         post: Has something run on the hub's thread.
-        ping: Sends one; does not wait for the answer.
+        ping: Sends one, and returns whether it could be sent; does not wait for the answer.
         dead: Told why, once.
     """
 
@@ -36,7 +36,7 @@ class Pulse:
         pid: int,
         *,
         post: Callable[[Callable[[], None]], object],
-        ping: Callable[[], None],
+        ping: Callable[[], bool],
         dead: Callable[[str], None],
     ) -> None:
         self._clock = clock
@@ -85,6 +85,6 @@ class Pulse:
                 self._dead(f"it said nothing for {silence:.3g} s, and its process is stopped or gone")
                 return
         else:
-            self._asked = True
-            self._ping()
+            # One for which there was no room is never answered: the next beat tries again.
+            self._asked = self._ping()
         self._arm()

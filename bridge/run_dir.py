@@ -42,8 +42,9 @@ _LONGEST: Final = 107
 _SOCKET_NAME: Final = 11
 #: Names that are tried in one place; each fails only if another service sweeps there in the same moment.
 _ATTEMPTS: Final = 20
-#: Seconds for what a dead service left to be confirmed dead.
+#: Seconds for what a dead service left to be confirmed dead, and for all of them together.
 _SWEEP: Final = 2.0
+_SWEEPS: Final = 5.0
 
 
 def candidates() -> list[Path]:
@@ -93,7 +94,8 @@ class RunDirectory:
     ) -> RunDirectory:
         """Sweep what dead services left, then make a new directory in the first place that will do.
 
-        Blocks while leftovers die, at most 2 s for each dead service.
+        Blocks while leftovers die: at most 2 s for each dead service, and 5 s for all. What is not dead by then was sent
+        its SIGKILL, and is looked at again by the next start.
 
         Args:
             clock: Counts that.
@@ -104,8 +106,11 @@ class RunDirectory:
             RunDirectoryUnusable: If no place will do; the error says what was wrong with each.
         """
         places = candidates() if places is None else places
+        deadline = clock.now() + _SWEEPS
         for path in _found(places):
-            _sweep(path, clock, unseen)
+            # What cannot be looked at now, for want of descriptors say, is left to the next start.
+            with contextlib.suppress(OSError):
+                _sweep(path, clock, min(_SWEEP, max(0.0, deadline - clock.now())), unseen)
         tried: list[tuple[str, str]] = []
         for place in places:
             try:
@@ -212,8 +217,8 @@ def _found(places: Sequence[Path]) -> Iterator[Path]:
                     yield path
 
 
-def _sweep(path: Path, clock: Clock, unseen: Callable[[Certificate], None]) -> None:
-    """Kill what the service of *path* left and remove it, if that service is dead."""
+def _sweep(path: Path, clock: Clock, timeout: float, unseen: Callable[[Certificate], None]) -> None:
+    """Kill what the service of *path* left and remove it, if that service is dead; wait for that at most *timeout* seconds."""
     owner = _owner(path)
     with contextlib.ExitStack() as held:
         try:
@@ -234,7 +239,7 @@ def _sweep(path: Path, clock: Clock, unseen: Callable[[Certificate], None]) -> N
         # Without an owner its maker died before it had started anything, or is between opening and locking, where it
         # finds the lock taken and tries another name; or its remover died, when nothing was left to be killed.
         if not (path / "owner").exists() or (
-            (belongs := _belonging(path, owner)) and kill_all(belongs, clock, _SWEEP)
+            (belongs := _belonging(path, owner)) and kill_all(belongs, clock, timeout)
         ):
             for certificate in left_behind(path):
                 unseen(certificate)

@@ -14,6 +14,7 @@ from bridge.control import ControlChannel
 from bridge.inquest import Inquest
 from bridge.launchers.launcher import Group
 from bridge.wire.board import Board
+from supervision.clock import Clock
 
 __all__ = ["Signals"]
 
@@ -25,7 +26,10 @@ _ASK, _TERMINATE = 0.6, 0.8
 class Signals:
     """Of one interpreter. Each says first why, for the certificate: the signal may be the end. Only ``stop`` blocks."""
 
-    def __init__(self, group: Group, inquest: Inquest, board: Board, control: ControlChannel) -> None:
+    def __init__(
+        self, group: Group, inquest: Inquest, board: Board, control: ControlChannel, clock: Clock
+    ) -> None:
+        self._clock = clock
         self._group = group
         self._inquest = inquest
         self._board = board
@@ -53,11 +57,17 @@ class Signals:
 
     def stop(self, why: str, timeout: float, ask: Callable[[float], object]) -> None:
         """See ``Interpreter.stop``; *ask* asks for the end, and takes the seconds that this may take."""
+        since = self._clock.now()
+
+        def wait(part: float) -> bool:
+            """Wait for its end until *part* of the timeout has passed, whatever came before took."""
+            return self._inquest.wait(max(0.0, since + timeout * part - self._clock.now()))
+
         self._inquest.charge(why, Verdict.STOPPED)
         ask(timeout * _ASK)
-        if timeout <= 0 or self._inquest.wait(timeout * _ASK):
+        if timeout <= 0 or wait(_ASK):
             return
         self.terminate(f"{why}; it did not end when asked", Verdict.KILLED_BY_US)
-        if not self._inquest.wait(timeout * (_TERMINATE - _ASK)):
+        if not wait(_TERMINATE):
             self._group.signal(signal.SIGKILL)
-            self._inquest.wait(timeout * (1 - _TERMINATE))
+            wait(1.0)

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from bridge.proc import Process
+from bridge.proc import SHORTAGE, Process
 from bridge.wire.boot_spec import FILE
 
 __all__ = ["is_unborn"]
@@ -25,12 +25,17 @@ def is_unborn(process: Process, run: Path) -> bool:
 
     A copy of the service itself is none, nor is a program that a user's code started: both have, if anything, a boot spec
     that closes on exec.
+
+    Raises:
+        OSError: If that cannot be told, for want of a descriptor.
     """
     place = Path("/proc", str(process.pid))
     try:
         numbers = os.listdir(place / "fd")  # noqa: PTH208 (as in `bridge.proc`)
         return any(_leads_to(place, number, run) for number in numbers)
-    except OSError:
+    except OSError as error:
+        if error.errno in SHORTAGE:
+            raise
         return False  # gone, or somebody else's
 
 
@@ -44,5 +49,5 @@ def _leads_to(place: Path, number: str, run: Path) -> bool:
             return False
         spec = json.loads((place / "fd" / number).read_bytes())
         return Path(str(spec["data"]).removeprefix("ipc://")).parent == run
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return False

@@ -29,15 +29,25 @@ _LARGEST_BODY: Final = 60_000
 
 _FORMATTER: Final = logging.Formatter()
 
-Offer = Callable[[bytes], bool]  #: sends a record if that can be done at once; returns whether it was
+Offer = Callable[[bytes], bool]  #: sends a record; returns whether it was sent
 
 
 class Forwarder(logging.Handler):
-    """Puts each record into a frame."""
+    """Puts each record into a frame.
 
-    def __init__(self, offer: Offer, redact: Redactor, clock: Callable[[], float] = time.monotonic) -> None:
+    Args:
+        offer: Sends one if that can be done at once.
+        insist: Sends one, and waits for room.
+        redact: Takes the secrets out.
+        clock: Counts the rate.
+    """
+
+    def __init__(
+        self, offer: Offer, insist: Offer, redact: Redactor, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         super().__init__()
         self._offer = offer
+        self._insist = insist
         self._redact = redact
         self._clock = clock
         self._allowed = float(BURST)  # this and the next two: under the handler's lock
@@ -56,7 +66,10 @@ class Forwarder(logging.Handler):
             self.handleError(record)
 
     def tell_dropped(self) -> None:
-        """Say how many were dropped, if any were and that was not told yet: a call ends."""
+        """Say how many were dropped, if any were and that was not told yet: a call ends.
+
+        Waits for room, which costs the call nothing: its answer would have to wait for it next.
+        """
         self.acquire()
         try:
             if self._dropped:
@@ -69,7 +82,7 @@ class Forwarder(logging.Handler):
                     (self._dropped,),
                     None,
                 )
-                if self._offer(self._body(told)):
+                if self._insist(self._body(told)):
                     self._dropped = 0
         finally:
             self.release()
@@ -105,10 +118,10 @@ class Forwarder(logging.Handler):
         ).encode("utf-8", "surrogatepass")
 
 
-def install(spec: BootSpec, offer: Offer) -> Forwarder:
+def install(spec: BootSpec, offer: Offer, insist: Offer) -> Forwarder:
     """Have the root logger's records offered, from the level on that *spec* says."""
     assert spec.log_level is not None
-    forwarder = Forwarder(offer, Redactor(spec.secrets))
+    forwarder = Forwarder(offer, insist, Redactor(spec.secrets))
     forwarder.setLevel(spec.log_level)
     root = logging.getLogger()
     root.addHandler(forwarder)

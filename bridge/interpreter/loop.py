@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import zmq
 
-from bridge.interpreter import calls, hearing, interruption, reporting
+from bridge.interpreter import calls, copies, hearing, interruption, reporting
 from bridge.interpreter.hearing import Hearing
 from bridge.interpreter.interruption import Achieved
 from bridge.interpreter.side import Side
@@ -42,6 +42,7 @@ def run(spec: BootSpec) -> None:
     stop_fd = os.eventfd(0, os.EFD_CLOEXEC)
     hello = _hello(spec)
     interruption.install(board)
+    copies.install()
     side = Side(context, spec, stop_fd, hello, interruption.achieved)
     side.start()
     data = context.socket(zmq.DEALER)
@@ -70,6 +71,8 @@ def run(spec: BootSpec) -> None:
     except WireError as error:
         hearing.end(error)
     except MemoryError:
+        if copies.is_copy:
+            copies.end()
         board.set_out_of_memory()
         # Nothing that needs memory can be relied on any more, a clean end included.
         os._exit(OUT_OF_MEMORY)
@@ -95,6 +98,8 @@ def _serve(spec: BootSpec, board: Board, data: Any, heard: Hearing, side: Side) 
         # Before the call's own code, or while its failure was being described. The window is closed.
         if board.started == call_id:
             answer = (Kind.CANCELLED, [b"{}"])
+    if copies.is_copy:
+        copies.end()
     reporting.end()
     kind, parts = answer
     if kind is Kind.ERROR and interruption.struck == call_id:
@@ -118,7 +123,11 @@ def _forward_logs(spec: BootSpec, data: Any) -> None:
             return False
         return True
 
-    reporting.lend_for_logs(offer_record, logs.install(spec, reporting.offer).tell_dropped)
+    def send_record(call_id: int, record: bytes) -> None:
+        exchange.send(data, Kind.LOG, spec.incarnation, call_id, [record], block=True)
+
+    forwarder = logs.install(spec, reporting.offer, reporting.insist)
+    reporting.lend_for_logs(offer_record, send_record, forwarder.tell_dropped)
 
 
 def _hello(spec: BootSpec) -> bytes:

@@ -10,18 +10,30 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-__all__ = ["Offerer", "Sender", "begin", "end", "lend", "lend_for_logs", "offer", "report"]
+__all__ = [
+    "Offerer",
+    "Sender",
+    "begin",
+    "disown",
+    "end",
+    "insist",
+    "lend",
+    "lend_for_logs",
+    "offer",
+    "report",
+]
 
-Sender = Callable[[int, bytes], None]
+Sender = Callable[[int, bytes], None]  #: waits until there is room
 Offerer = Callable[[int, bytes], bool]  #: does not wait; returns whether it was sent
 
 #: Seconds that a log record waits for a report of another thread that is being sent.
 _WAIT: Final = 0.1
 
-_lock: Final = threading.Lock()  # user code may report from any thread, and late
+_lock = threading.Lock()  # user code may report from any thread, and late
 _sender: Sender | None = None  # the loop's, once and for all
 _offerer: Offerer | None = None  # likewise, if log records are wanted
 _farewell: Callable[[], None] | None = None  # likewise
+_insister: Sender | None = None  # likewise
 _call_id = 0  # the running call's; 0 if there is none
 
 
@@ -47,10 +59,16 @@ def lend(sender: Sender) -> None:
     _sender = sender
 
 
-def lend_for_logs(offerer: Offerer, farewell: Callable[[], None]) -> None:
-    """Have log records offered to *offerer*; *farewell* is run at the end of each call, while it can still be heard."""
-    global _offerer, _farewell
-    _offerer, _farewell = offerer, farewell
+def lend_for_logs(offerer: Offerer, insister: Sender, farewell: Callable[[], None]) -> None:
+    """Have log records offered to *offerer*; *farewell* is run at the end of each call, while it can still be heard.
+
+    Args:
+        offerer: Sends a record if there is room.
+        insister: Sends one when there is.
+        farewell: What is said last.
+    """
+    global _offerer, _insister, _farewell
+    _offerer, _insister, _farewell = offerer, insister, farewell
 
 
 def offer(record: bytes) -> bool:
@@ -65,6 +83,26 @@ def offer(record: bytes) -> bool:
         return bool(_call_id and _offerer is not None and _offerer(_call_id, record))
     finally:
         _lock.release()
+
+
+def insist(record: bytes) -> bool:
+    """Send *record* as ``offer`` does, but wait for room, as the answer that comes next has to.
+
+    Returns:
+        Whether it was sent; False: no call runs.
+    """
+    with _lock:
+        if not _call_id or _insister is None:
+            return False
+        _insister(_call_id, record)
+        return True
+
+
+def disown() -> None:
+    """In a forked copy: nobody reports any more, whoever held the lock when it was made."""
+    global _lock, _call_id, _sender, _offerer, _insister, _farewell  # noqa: PLW0603
+    _lock, _call_id = threading.Lock(), 0
+    _sender = _offerer = _insister = _farewell = None
 
 
 def begin(call_id: int) -> None:

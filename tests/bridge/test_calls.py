@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
+import signal
 import threading
 
 import bridge_functions as there
 import pytest
-from bridge_house import House, Life
+from bridge_house import PATIENCE, House, Life
 
 from bridge.channel import Progress
-from bridge.errors import ChannelUnavailable, NotPicklable, RemoteError, RemoteTraceback
+from bridge.errors import ChannelUnavailable, NoPong, NotPicklable, RemoteError, RemoteTraceback, WorkerDied
 from bridge.payload import encode_call
 from bridge.protocol import Line, State
 from bridge.wire.codec import OUT_OF_BAND
@@ -258,3 +260,30 @@ def test_a_numpy_array_is_not_copied_into_a_pickle(life: Life) -> None:
     assert (back.shape, back.dtype) == (mine.shape, mine.dtype)
     assert numpy.array_equal(back, mine)
     assert back.flags.writeable
+
+
+def test_a_ping_that_may_take_for_ever_ends_with_the_answer_or_the_death(life: Life) -> None:
+    """However long that may be; a dead one is not waited for."""
+    assert life.interpreter.ping(math.inf) > 0
+
+    def ping(_: Progress) -> None:
+        os.kill(life.interpreter.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, life.interpreter.pid, os.WSTOPPED | os.WNOWAIT)
+        asking.start()
+        while not life.interpreter._control._pings:
+            pass
+        os.kill(life.interpreter.pid, signal.SIGKILL)
+
+    def ask() -> None:
+        with pytest.raises(NoPong):
+            life.interpreter.ping(math.inf)
+        told.append("no pong")
+
+    told: list[str] = []
+    asking = threading.Thread(target=ask, daemon=True)
+    with pytest.raises(WorkerDied):
+        life.call(there.wait_for_ever, on_progress=ping)
+    asking.join(PATIENCE)
+    assert told == ["no pong"]
+    with pytest.raises(NoPong):
+        life.interpreter.ping(math.inf)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import threading
@@ -315,3 +316,38 @@ def test_nothing_is_read_before_the_handshake(stage: Stage) -> None:
     with pytest.raises(ChannelUnavailable, match="awaiting hello"):
         channel.call(encode_call(len, ((),), {}), timeout=10)
     assert stage.host.poll(0)
+
+
+@pytest.mark.parametrize("kind", [Kind.PROGRESS, Kind.LOG])
+def test_a_call_that_reports_without_end_has_its_deadline(stage: Stage, kind: Kind) -> None:
+    """Its messages never leave the channel empty: the deadline is looked at after each, too."""
+    body = {
+        Kind.PROGRESS: [1, None, ""],
+        Kind.LOG: {
+            "level": "",
+            "number": 1,
+            "logger": "",
+            "text": "",
+            "exception": "",
+            "time": 1,
+            "dropped": 0,
+        },
+    }[kind]
+
+    def flood() -> None:
+        for _ in range(300_000):
+            # It is full once nobody reads any more.
+            while not stage.child.poll(10, zmq.POLLOUT):
+                if stage.owner.kills:
+                    return
+            exchange.send(stage.child, kind, 3, 1, [json.dumps(body).encode()])
+        stage.answer(1, "at last")
+
+    def wait_for_more(_: object) -> None:
+        assert stage.host.poll(5000)
+
+    stage.on_call(flood)
+    stage.owner.tell = wait_for_more  # type: ignore[assignment]
+    with pytest.raises(CallDeadline):
+        stage.channel.call(encode_call(len, ((),), {}), timeout=0.05, on_progress=wait_for_more)
+    assert stage.owner.steps == ["flag 1", "interrupt 1", "terminate"]

@@ -359,3 +359,27 @@ def test_the_worker_is_named_where_people_look(life: Life) -> None:
 
     assert b"house/worker#1" in words
     assert words[0].decode() == sys.executable
+
+
+def test_one_large_allocation_that_fails_is_the_end_unless_the_call_handles_it(house: House) -> None:
+    """A call can catch what it was refused, and its worker lives; what it lets escape ends the worker, however large it was."""
+    life = house.ready(memory=400 * 1024 * 1024)
+    assert life.call(there.is_refused, 1 << 40)
+    assert life.call(there.add, 1, 1) == 2
+
+    with pytest.raises(WorkerDied) as caught:
+        life.call(bytearray, 1 << 40)
+    assert caught.value.certificate.verdict is Verdict.OUT_OF_MEMORY
+
+
+def test_an_end_in_good_order_that_nobody_asked_for_is_an_exit(house: House) -> None:
+    """It has said goodbye and its exit code is 0: that does not make it a stop of ours. The twin is one."""
+    unasked, asked = house.ready(), house.ready()
+    # As a message that nobody has written down: the service knows nothing of it.
+    assert house.hub.run_there(unasked.interpreter._control.ask_to_stop, PATIENCE)
+    certificate = unasked.death()
+    assert (certificate.verdict, certificate.phase, certificate.exit_code) == (Verdict.EXITED, Phase.IDLE, 0)
+    assert certificate.sent_by_us is None
+
+    asked.interpreter.stop("enough", PATIENCE)
+    assert asked.death().verdict is Verdict.STOPPED

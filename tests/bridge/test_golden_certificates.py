@@ -146,10 +146,10 @@ def test_cancelled(life: Life) -> None:
 
 
 def test_silence(house: House) -> None:
-    """Stopped by somebody in the middle of a call, without a word for its grace: killed, and the stacks say where."""
+    """Stopped in the middle of a call, without a word for its grace: killed, and the stacks say where."""
     life = house.ready(ping_interval=0.05, silence_grace=0.3)
     with pytest.raises(WorkerDied) as caught:
-        life.call(deadly.spin, on_progress=lambda p: os.kill(p.pid, signal.SIGSTOP))
+        life.call(deadly.stop)
 
     assert caught.value.certificate.verdict is Verdict.SILENT
     golden.check("silence", caught.value.certificate)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import resource
 import signal
@@ -207,3 +208,67 @@ def test_no_descriptors_left(house: House) -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
     assert house.ready().call(there.add, 1, 2) == 3
+
+
+def test_closing_from_several_threads(no_leaks: None) -> None:
+    """One closes, the others wait for it; nothing is closed twice, as long as it may take."""
+    for _ in range(5):
+        house = House()
+        house.launch()
+        house.launch()
+        together = threading.Barrier(4)
+        told: list[bool] = []
+
+        def close(house: House, together: threading.Barrier, told: list[bool]) -> None:
+            together.wait(PATIENCE)
+            told.append(house.hub.close(math.inf))
+
+        threads = [threading.Thread(target=close, args=(house, together, told)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(PATIENCE)
+        assert told == [True] * 4
+        house.close()
+
+
+def test_a_thread_that_closes_is_not_disturbed(no_leaks: None) -> None:
+    """While one closes, here held up by an interpreter's burial, another one's close touches nothing."""
+    house = House()
+    life = house.ready()
+    inside, go_on = threading.Event(), threading.Event()
+    bury = life.interpreter.bury
+
+    def held_up(timeout: float) -> bool:
+        inside.set()
+        assert go_on.wait(PATIENCE)
+        return bury(timeout)
+
+    life.interpreter.bury = held_up  # type: ignore[method-assign]
+    first = threading.Thread(target=house.hub.close, args=(PATIENCE,))
+    first.start()
+    assert inside.wait(PATIENCE)
+
+    assert not house.hub.close(0)
+
+    go_on.set()
+    first.join(PATIENCE)
+    house.close()
+
+
+def test_nothing_is_posted_to_a_closed_hub(no_leaks: None) -> None:
+    """Its descriptor may be somebody else's by then."""
+    house = House()
+    thread = house.hub._thread
+    house.close()
+    house.hub._thread = threading.current_thread()  # as somebody saw it who looked before the end
+
+    def ask() -> None:
+        told.append(house.hub.run_there(lambda: None, 0))
+
+    told: list[bool] = []
+    asking = threading.Thread(target=ask)
+    asking.start()
+    asking.join(PATIENCE)
+    assert told == [False]
+    house.hub._thread = thread

@@ -61,6 +61,7 @@ class Patient:
     def __init__(self, pid: int) -> None:
         self.clock = VirtualClock()
         self.pings = 0
+        self.room = True
         self.deaths: list[str] = []
         options = InterpreterOptions(ping_interval=1.0, silence_grace=3.0)
         self.pulse = Pulse(
@@ -68,8 +69,9 @@ class Patient:
         )
         self.pulse.start()
 
-    def _ping(self) -> None:
+    def _ping(self) -> bool:
         self.pings += 1
+        return self.room
 
     def seconds(self, count: int) -> None:
         """Let as many pass, one by one."""
@@ -87,6 +89,18 @@ def test_one_that_is_gone_is_told_once() -> None:
 
     assert patient.pings == 1
     assert patient.deaths == ["it said nothing for 5 s, and its process is stopped or gone"]
+
+
+def test_a_ping_that_found_no_room_is_sent_again() -> None:
+    """It is never answered: with it taken for sent, nobody would ask any more."""
+    patient = Patient(os.getpid())
+    patient.room = False
+    patient.seconds(5)
+    assert patient.pings == 5
+
+    patient.room = True
+    patient.seconds(5)
+    assert patient.pings == 6
 
 
 def test_one_that_runs_may_be_silent_for_ever() -> None:

@@ -111,12 +111,18 @@ class Scripted:
         self.room = True
         self.now = 0.0
         self.taken: list[dict[str, Any]] = []
-        self.forwarder = Forwarder(self.offer, Redactor(), lambda: self.now)
+        self.waited = 0
+        self.forwarder = Forwarder(self.offer, self.insist, Redactor(), lambda: self.now)
 
     def offer(self, body: bytes) -> bool:
         if self.room:
             self.taken.append(json.loads(body))
         return self.room
+
+    def insist(self, body: bytes) -> bool:
+        self.waited += not self.room
+        self.taken.append(json.loads(body))
+        return True
 
     def log(self, count: int) -> int:
         """Log; return how many were taken."""
@@ -142,26 +148,48 @@ def test_where_there_is_no_room_nothing_waits() -> None:
     channel = Scripted()
     channel.room = False
     assert channel.log(3) == 0
-    channel.forwarder.tell_dropped()
     channel.room = True
 
     assert channel.log(2) == 2
     assert [each["dropped"] for each in channel.taken] == [3, 0]
     channel.forwarder.tell_dropped()
     assert len(channel.taken) == 2
+    assert channel.waited == 0
 
 
 def test_the_end_of_a_call_tells_what_was_dropped() -> None:
-    """With a record of its own, once."""
+    """With a record of its own, once; it waits for room, as the answer behind it has to."""
     channel = Scripted()
     channel.room = False
     channel.log(3)
-    channel.room = True
 
     channel.forwarder.tell_dropped()
     channel.forwarder.tell_dropped()
 
     assert [(each["text"], each["dropped"]) for each in channel.taken] == [("log records were dropped: 3", 3)]
+    assert channel.waited == 1
+
+
+def test_a_service_that_reads_slowly_is_told_what_was_dropped(house: House, tmp_path: Path) -> None:
+    """The queue is full when the call ends, so the count waits for room in it: no record is lost unseen."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    told: list[LogRecord] = []
+
+    def read_slowly(event: object) -> None:
+        match event:
+            case LogRecord():
+                if not told:
+                    assert gate.read_text() == "all are logged"
+                told.append(event)
+
+    life = house.ready(log_level="INFO")
+    life.interpreter._listener = read_slowly
+    life.call(there.log_without_rate, 5000, str(gate))
+
+    own = [r for r in told if r.logger == "app.part"]
+    assert len(own) < 5000
+    assert len(own) + sum(r.dropped for r in told) == 5000
 
 
 def test_a_record_fits_its_frame(house: House) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
 import secrets
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +19,7 @@ from processes import alive_after
 
 from bridge import process_group
 from bridge.certificate import ExitStatus
-from bridge.proc import MARK, Process, look, open_member, processes, start_time
+from bridge.proc import MARK, Process, look, open_member, processes, start_time, state_of
 from bridge.process_group import ProcessGroup
 from supervision.clock import MonotonicClock
 
@@ -297,3 +300,45 @@ def test_what_proc_tells() -> None:
         process.kill()
         process.wait()
         process.stdout.close()
+
+
+@pytest.mark.parametrize("room", [0, 1])
+def test_what_cannot_be_looked_at_is_not_gone(stranger: Stranger, room: int) -> None:
+    """Without descriptors to list and to open processes nobody is confirmed dead; with them, the same one is killed."""
+
+    def is_member(process: Process) -> bool:
+        return process.pid == stranger.pid
+
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = [number for number in range(before[0]) if not Path(f"/proc/self/fd/{number}").exists()][: room + 1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free[room], before[1]))
+    try:
+        confirmed = process_group.kill_all(is_member, MonotonicClock(), 0.1)
+        state = state_of(stranger.pid)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+    assert not confirmed
+    assert state == ("?" if room == 0 else state_of(stranger.pid))
+    assert alive_after([stranger.pidfd], 0.1) == 1
+    assert process_group.kill_all(is_member, MonotonicClock(), 5)
+    assert alive_after([stranger.pidfd], 0.1) == 0
+
+
+@pytest.mark.parametrize(
+    ("number", "gone"), [(errno.ESRCH, True), (errno.EMFILE, False), (errno.EPERM, False)]
+)
+def test_only_no_such_process_is_gone(number: int, gone: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any other answer of the kernel's says nothing of the process."""
+    mine = look(os.getpid())
+    assert mine is not None
+
+    def refuse(_: int) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "pidfd_open", refuse)
+    if gone:
+        assert open_member(mine) is None
+    else:
+        with pytest.raises(OSError, match=os.strerror(number)):
+            open_member(mine)

@@ -220,3 +220,14 @@ def test_a_call_that_breaks_the_imports_has_its_answer(life: Life) -> None:
     with pytest.raises(RemoteError, match=r"builtins\.ValueError .*can import nothing"):
         life.call(there.fail_without_imports)
     assert life.call(there.add, 1, 1) == 2
+
+
+def test_a_group_with_a_leaf_that_cannot_cross_is_described_whole(life: Life) -> None:
+    """No group with a leaf missing: ``except*`` would take it for all there was. Every leaf is in the traceback, also the good one."""
+    with pytest.raises(RemoteError) as caught:
+        life.call(there.fail_together_unpicklably)
+
+    assert caught.value.type_name == "builtins.ExceptionGroup"
+    assert "lock" in caught.value.obstacle
+    for leaf in ("ValueError: a good leaf", "Unpicklable: it holds a lock"):
+        assert leaf in caught.value.traceback

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -16,11 +17,12 @@ import pytest
 from bridge_house import House
 from processes import alive_after
 
+from bridge import run_dir
 from bridge.errors import RunDirectoryUnusable
 from bridge.hub import Hub
 from bridge.proc import MARK, start_time
 from bridge.run_dir import RunDirectory, candidates, of_this_process
-from supervision.clock import MonotonicClock
+from supervision.clock import MonotonicClock, VirtualClock
 
 #: A service that tells its run directory and a process that left its worker's group, and dies without warning.
 SERVICE = """
@@ -453,3 +455,45 @@ def test_a_service_in_another_container_is_left_alone(
 
     RunDirectory.create(clock, [tmp_path]).remove()
     assert not run.exists(), "the twin: with the lock it is dead"
+
+
+def test_all_sweeps_together_are_bounded(
+    no_leaks: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many services left what does not die: each is killed, and the start waits for all no longer than for three."""
+    clock = VirtualClock()
+    waits: list[float] = []
+
+    def hang(_: object, its_clock: object, timeout: float) -> bool:
+        assert its_clock is clock
+        waits.append(timeout)
+        clock.advance(timeout)
+        return False
+
+    monkeypatch.setattr(run_dir, "kill_all", hang)
+    for number in range(20):
+        run = tmp_path / f"treewarden-{number:08}"
+        run.mkdir()
+        (run / "lock").touch()
+        (run / "owner").write_text(json.dumps({"pid": 2**22, "started": 1, "run_id": f"{number:016}"}))
+    RunDirectory.create(clock, [tmp_path]).remove()
+
+    assert len(waits) == 20
+    assert waits[0] == waits[1] > 0
+    assert sum(waits) <= 3 * waits[0]
+    assert len([*tmp_path.iterdir()]) == 20, "what is not dead is the next start's"
+
+
+def test_a_sweep_that_cannot_look_does_not_fail_the_start(
+    no_leaks: None, tmp_path: Path, clock: MonotonicClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is left is left to the next start."""
+    run = a_dead_run(tmp_path)
+
+    def refuse(*_: object) -> bool:
+        raise OSError(errno.EMFILE, "no descriptors")
+
+    monkeypatch.setattr(run_dir, "kill_all", refuse)
+    RunDirectory.create(clock, [tmp_path]).remove()
+
+    assert run.exists()

@@ -140,6 +140,11 @@ def fail_together() -> None:
     raise ExceptionGroup("several", [ValueError("a"), ExceptionGroup("inner", [leaf])])
 
 
+def fail_together_unpicklably() -> None:
+    """Raise a group of which one leaf cannot be sent."""
+    raise ExceptionGroup("several", [ValueError("a good leaf"), Unpicklable()])
+
+
 def fail_at_length(size: int) -> None:
     """Raise what cannot be sent, with a text of *size* characters."""
     error = Unpicklable()
@@ -191,6 +196,15 @@ def eat_memory() -> int:
     kept = []
     while True:
         kept.append(bytearray(16 * 1024 * 1024))
+
+
+def is_refused(size: int) -> bool:
+    """Return whether memory of *size* bytes is refused, all of it at once."""
+    try:
+        bytearray(size)
+    except MemoryError:
+        return True
+    return False
 
 
 def found_family() -> tuple[int, int]:

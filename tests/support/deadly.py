@@ -23,6 +23,7 @@ __all__ = [
     "illegal",
     "segfault",
     "spin",
+    "stop",
 ]
 
 
@@ -71,6 +72,14 @@ def spin() -> None:
     sys.stdout.write("about to spin\n")
     sys.stdout.flush()
     report(1)
+    sum(range(2**62))
+
+
+def stop() -> None:
+    """Say that it runs, and stop as if somebody had sent SIGSTOP; continued, hold the GIL in C for ever."""
+    sys.stdout.write("about to stop\n")
+    sys.stdout.flush()
+    os.kill(os.getpid(), signal.SIGSTOP)
     sum(range(2**62))
 
 

@@ -25,6 +25,8 @@ _CHANGES = (
     (r"#\d+ ", "#N "),
     (r"treewarden-[0-9a-f]+", "treewarden-N"),
     (r"(Current thread|Thread) 0x[0-9a-f]+( \[[^]]*\])?", "Thread"),
+    # Spelt with a hyphen since CPython 3.13.
+    ("Floating-point exception", "Floating point exception"),
     (r'File "[^"]*/([^/"]+)", line \d+', r'File "\1"'),
 )
 
