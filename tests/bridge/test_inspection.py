@@ -122,6 +122,15 @@ def test_garbage_is_refused(place: Path, question: bytes) -> None:
     inspection.close(PATIENCE)
 
 
+def test_a_question_that_does_not_end_is_refused(place: Path) -> None:
+    """At its limit, and not when its time is up: it is not kept for longer, nor read on."""
+    inspection = opened(place, {"good": lambda: 1})
+    with connected(place) as client:
+        client.sendall(b"x" * 4096)
+        assert "expected one line" in json.loads(client.makefile().readline())["error"]
+    inspection.close(PATIENCE)
+
+
 def test_who_says_nothing_is_sent_away_and_holds_nobody(place: Path) -> None:
     """Others are answered meanwhile; after a while it is cut off."""
     inspection = opened(place, {"good": lambda: 1})
