@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -82,6 +83,32 @@ def test_the_tree_is_told_as_the_service_sees_it(told: Told) -> None:
         assert told_of["tree"] == json.loads(pool.tree.as_json())
 
 
+@contextlib.contextmanager
+def another_service() -> Iterator[subprocess.Popen[str]]:
+    """Run a pool called "other" in a process of its own."""
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", "looked_at", "other"],
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'support'}"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "ready\n"
+        yield other
+
+
+def test_a_dead_service_is_none(told: Told, place: Path) -> None:
+    """What a killed one leaves lies there until the next start; it is neither asked nor listed."""
+    with another_service() as other:
+        other.kill()
+        other.wait(PATIENCE)
+        (directory,) = place.glob("treewarden-*")
+
+        assert "no service of this user runs here" in told("status", expected=1)
+        assert "no service runs in" in told("status", str(directory), expected=1)
+
+
 @pytest.mark.parametrize("by", ["pid", "pool", "tree", "directory"])
 def test_a_service_is_named_by_what_is_known_of_it(told: Told, place: Path, by: str) -> None:
     """Its process id, its pool, its tree, its run directory."""
@@ -114,15 +141,7 @@ def test_without_a_service_it_says_so(told: Told, place: Path) -> None:
 
 def test_several_services_are_listed(told: Told) -> None:
     """Nothing is guessed: each with its process id and its names; one of them can be named."""
-    with subprocess.Popen(
-        [sys.executable, "-P", "-m", "looked_at", "other"],
-        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'support'}"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as other:
-        assert other.stdout is not None
-        assert other.stdout.readline() == "ready\n"
+    with another_service() as other:
         with Pool(workers=1, name="own"):
             text = told("status", expected=1)
             listed = json.loads(told("tree", "--json", expected=1))
