@@ -18,8 +18,22 @@ if TYPE_CHECKING:
     from actors.errors import PoolSaturated as PoolSaturated
     from actors.errors import SessionExpired as SessionExpired
     from actors.errors import SessionLost as SessionLost
+    from actors.errors import UnknownOption as UnknownOption
+    from actors.options import PoolOptions as PoolOptions
     from actors.pool import Pool as Pool
     from actors.session import Session as Session
+    from actors.store.errors import MigrationFailed as MigrationFailed
+    from actors.store.errors import NotOwner as NotOwner
+    from actors.store.errors import NotStorable as NotStorable
+    from actors.store.errors import NotStored as NotStored
+    from actors.store.errors import StoreBusy as StoreBusy
+    from actors.store.errors import StoreClosed as StoreClosed
+    from actors.store.errors import StoreError as StoreError
+    from actors.store.errors import StoreFull as StoreFull
+    from actors.store.errors import StoreUnusable as StoreUnusable
+    from actors.store.errors import VersionConflict as VersionConflict
+    from actors.store.session_store import SessionStore as SessionStore
+    from actors.store.values import StoredSession as StoredSession
     from bridge.errors import AdapterSetUpFailed as AdapterSetUpFailed
     from bridge.errors import BridgeError as BridgeError
     from bridge.errors import CallCancelled as CallCancelled
@@ -27,6 +41,7 @@ if TYPE_CHECKING:
     from bridge.errors import ChannelUnavailable as ChannelUnavailable
     from bridge.errors import FunctionRefused as FunctionRefused
     from bridge.errors import HubClosed as HubClosed
+    from bridge.errors import InspectionFailed as InspectionFailed
     from bridge.errors import InterpreterUnusable as InterpreterUnusable
     from bridge.errors import LaunchFailed as LaunchFailed
     from bridge.errors import NoPong as NoPong
@@ -86,22 +101,28 @@ __all__ = [
     "Graces",
     "HubClosed",
     "IllegalTransition",
+    "InspectionFailed",
     "InterpreterOptions",
     "InterpreterUnusable",
     "InvalidSpec",
     "LaunchFailed",
     "MaxChildren",
+    "MigrationFailed",
     "NoPong",
     "NoProcess",
     "NoSuchChild",
     "NotMainThread",
+    "NotOwner",
     "NotPicklable",
+    "NotStorable",
+    "NotStored",
     "PlatformUnsupported",
     "Pool",
     "PoolCannotStart",
     "PoolError",
     "PoolGaveUp",
     "PoolNotRunning",
+    "PoolOptions",
     "PoolSaturated",
     "ProtocolError",
     "RemoteError",
@@ -112,13 +133,22 @@ __all__ = [
     "Session",
     "SessionExpired",
     "SessionLost",
+    "SessionStore",
     "SimpleOneForOne",
     "StartError",
     "StopFromWithin",
+    "StoreBusy",
+    "StoreClosed",
+    "StoreError",
+    "StoreFull",
+    "StoreUnusable",
+    "StoredSession",
     "SupervisionError",
     "TakesNoMessages",
     "TreeEnded",
     "TreeNotRunning",
+    "UnknownOption",
+    "VersionConflict",
     "WorkerDied",
 ]
 
@@ -132,9 +162,25 @@ _MODULES = {
         "PoolSaturated",
         "SessionExpired",
         "SessionLost",
+        "UnknownOption",
     ),
+    "actors.options": ("PoolOptions",),
     "actors.pool": ("Pool",),
     "actors.session": ("Session",),
+    "actors.store.errors": (
+        "MigrationFailed",
+        "NotOwner",
+        "NotStorable",
+        "NotStored",
+        "StoreBusy",
+        "StoreClosed",
+        "StoreError",
+        "StoreFull",
+        "StoreUnusable",
+        "VersionConflict",
+    ),
+    "actors.store.session_store": ("SessionStore",),
+    "actors.store.values": ("StoredSession",),
     "bridge.errors": (
         "AdapterSetUpFailed",
         "BridgeError",
@@ -143,6 +189,7 @@ _MODULES = {
         "ChannelUnavailable",
         "FunctionRefused",
         "HubClosed",
+        "InspectionFailed",
         "InterpreterUnusable",
         "LaunchFailed",
         "NoPong",

@@ -14,11 +14,12 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, cast, final
 
+from actors.configuration import as_keywords, pool_options
 from actors.desk import Desk
 from actors.errors import CallExpired, PoolNotRunning
 from actors.lease import Lease
 from actors.ledger import Outcome
-from actors.options import PoolOptions, check_seconds, usable_cpus
+from actors.options import check_seconds
 from actors.pool_tree import pool_spec
 from actors.session import Session
 from actors.status import PoolStatus
@@ -31,6 +32,9 @@ from bridge.probe import check_interpreter
 from supervision import ChildSpec, Restart, Tree
 
 if TYPE_CHECKING:
+    from typing import Never
+
+    from actors.configuration import Source
     from bridge.channel import Progress
     from bridge.launchers.launcher import Launcher
 
@@ -54,7 +58,7 @@ class Pool:
     latest by its ``timeout``. Close the pool before the script ends, or make such threads daemons.
 
     Args:
-        workers: How many interpreter processes; default: the CPUs this process may use.
+        workers: How many interpreter processes; default: the processors this process may use (affinity, cgroup quota).
         name: The pool's name in its tree.
         interpreter: Which Python, and its environment, limits and start deadline.
         affinity: Whether a session's calls all go to one worker. Without, sessions are only names.
@@ -65,7 +69,7 @@ class Pool:
         launcher: Brings the interpreters to life; default: as processes of this machine.
 
     Raises:
-        ValueError, TypeError: An option is out of range or unknown.
+        ValueError, TypeError: An option is out of range, or unknown: ``UnknownOption``, which names the nearest.
     """
 
     def __init__(
@@ -79,17 +83,19 @@ class Pool:
         max_queue: int = 10_000,
         max_starting: int | None = None,
         launcher: Launcher | None = None,
+        **unknown: Never,
     ) -> None:
-        self.options = PoolOptions(
-            workers=(count := usable_cpus() if workers is None else workers),
-            name=name,
-            interpreter=InterpreterOptions() if interpreter is None else interpreter,
-            affinity=affinity,
-            session_ttl=session_ttl,
-            max_queue=max_queue,
-            max_starting=count if max_starting is None else max_starting,
-            launcher=launcher,
-        )
+        given = {
+            "workers": workers,
+            "name": name,
+            "interpreter": interpreter,
+            "affinity": affinity,
+            "session_ttl": session_ttl,
+            "max_queue": max_queue,
+            "max_starting": max_starting,
+            "launcher": launcher,
+        }
+        self.options = pool_options(keywords={**given, **unknown})
         self.desk = Desk(
             self.options.name,
             target=self.options.workers,
@@ -102,6 +108,11 @@ class Pool:
         self._lock = threading.Lock()  #: guards the two below: a pool lives in one tree
         self._tree: Tree | None = None  #: its own, if it stands alone
         self._given = False  #: whether it was given to a supervisor
+
+    @classmethod
+    def from_options(cls, source: Source | None = None, /, *, table: str = "pool", **keywords: Any) -> Pool:
+        """Return a pool, not started, of *source* and the *keywords* before it; see ``configuration.pool_options``."""
+        return cls(**as_keywords(pool_options(source, keywords, table=table)))
 
     # Calls
 
