@@ -20,8 +20,22 @@ if TYPE_CHECKING:
     from actors.errors import SessionExpired as SessionExpired
     from actors.errors import SessionLost as SessionLost
     from actors.errors import SessionNotBound as SessionNotBound
+    from actors.errors import UnknownOption as UnknownOption
+    from actors.options import PoolOptions as PoolOptions
     from actors.pool import Pool as Pool
     from actors.session import Session as Session
+    from actors.store.errors import MigrationFailed as MigrationFailed
+    from actors.store.errors import NotOwner as NotOwner
+    from actors.store.errors import NotStorable as NotStorable
+    from actors.store.errors import NotStored as NotStored
+    from actors.store.errors import StoreBusy as StoreBusy
+    from actors.store.errors import StoreClosed as StoreClosed
+    from actors.store.errors import StoreError as StoreError
+    from actors.store.errors import StoreFull as StoreFull
+    from actors.store.errors import StoreUnusable as StoreUnusable
+    from actors.store.errors import VersionConflict as VersionConflict
+    from actors.store.session_store import SessionStore as SessionStore
+    from actors.store.values import StoredSession as StoredSession
     from bridge.errors import AdapterSetUpFailed as AdapterSetUpFailed
     from bridge.errors import BridgeError as BridgeError
     from bridge.errors import CallCancelled as CallCancelled
@@ -29,6 +43,7 @@ if TYPE_CHECKING:
     from bridge.errors import ChannelUnavailable as ChannelUnavailable
     from bridge.errors import FunctionRefused as FunctionRefused
     from bridge.errors import HubClosed as HubClosed
+    from bridge.errors import InspectionFailed as InspectionFailed
     from bridge.errors import InterpreterUnusable as InterpreterUnusable
     from bridge.errors import LaunchFailed as LaunchFailed
     from bridge.errors import NoPong as NoPong
@@ -88,22 +103,28 @@ __all__ = [
     "Graces",
     "HubClosed",
     "IllegalTransition",
+    "InspectionFailed",
     "InterpreterOptions",
     "InterpreterUnusable",
     "InvalidSpec",
     "LaunchFailed",
     "MaxChildren",
+    "MigrationFailed",
     "NoPong",
     "NoProcess",
     "NoSuchChild",
     "NotMainThread",
+    "NotOwner",
     "NotPicklable",
+    "NotStorable",
+    "NotStored",
     "PlatformUnsupported",
     "Pool",
     "PoolCannotStart",
     "PoolError",
     "PoolGaveUp",
     "PoolNotRunning",
+    "PoolOptions",
     "PoolSaturated",
     "ProtocolError",
     "RemoteError",
@@ -116,13 +137,22 @@ __all__ = [
     "SessionExpired",
     "SessionLost",
     "SessionNotBound",
+    "SessionStore",
     "SimpleOneForOne",
     "StartError",
     "StopFromWithin",
+    "StoreBusy",
+    "StoreClosed",
+    "StoreError",
+    "StoreFull",
+    "StoreUnusable",
+    "StoredSession",
     "SupervisionError",
     "TakesNoMessages",
     "TreeEnded",
     "TreeNotRunning",
+    "UnknownOption",
+    "VersionConflict",
     "WorkerDied",
 ]
 
@@ -138,9 +168,25 @@ _MODULES = {
         "SessionExpired",
         "SessionLost",
         "SessionNotBound",
+        "UnknownOption",
     ),
+    "actors.options": ("PoolOptions",),
     "actors.pool": ("Pool",),
     "actors.session": ("Session",),
+    "actors.store.errors": (
+        "MigrationFailed",
+        "NotOwner",
+        "NotStorable",
+        "NotStored",
+        "StoreBusy",
+        "StoreClosed",
+        "StoreError",
+        "StoreFull",
+        "StoreUnusable",
+        "VersionConflict",
+    ),
+    "actors.store.session_store": ("SessionStore",),
+    "actors.store.values": ("StoredSession",),
     "bridge.errors": (
         "AdapterSetUpFailed",
         "BridgeError",
@@ -149,6 +195,7 @@ _MODULES = {
         "ChannelUnavailable",
         "FunctionRefused",
         "HubClosed",
+        "InspectionFailed",
         "InterpreterUnusable",
         "LaunchFailed",
         "NoPong",

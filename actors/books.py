@@ -90,6 +90,7 @@ class Books:
             self._scheduler.rows, [binding for binding in used if binding is not None]
         )
         for ticket, lease in self._leases.items():
+            ticket.queue = None  # the queues are built anew, and who is refused stands in none
             if ticket.key is None and lease.refusal is None:
                 error = self.no_hope() or self.sessions.loss(ticket)
                 if error is not None:

@@ -22,11 +22,29 @@ __all__ = [
     "SessionExpired",
     "SessionLost",
     "SessionNotBound",
+    "UnknownOption",
 ]
 
 
 class PoolError(SupervisionError):
     """The base of what a pool raises before a call has begun; nothing was executed."""
+
+
+class UnknownOption(PoolError, TypeError):
+    """A pool was given an option that there is none of; ``nearest`` is the one that was meant, most likely."""
+
+    def __init__(self, where: str, name: object, nearest: str, known: Sequence[str]) -> None:
+        super().__init__(where, name, nearest, tuple(known))
+        self.where = where  #: the file and the table, or the option, in which it stands; "" for keywords
+        self.name = name
+        self.nearest = nearest
+        self.known = tuple(known)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.where}{self.name!r} is no option; the nearest is {self.nearest!r}. "
+            f"Expected: {', '.join(sorted(self.known))}"
+        )
 
 
 class PoolNotRunning(PoolError):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, final
 
 import attrs
 
 from actors.desk import Desk
 from actors.events import BridgeNotClosed
+from actors.inspection import answers
 from bridge.events import LeftoverSwept
 from bridge.hub import Hub
+from bridge.inspection import Inspection
 from bridge.launchers.launcher import Launcher
 from supervision import Actor, ExitReason, Stop, crashed
 from supervision.errors import NoProcess
@@ -19,6 +22,8 @@ __all__ = ["HubActor", "HubSlot"]
 
 #: Seconds for the hub to kill what is left, end its thread and its context.
 _CLOSING = 3.0
+#: Seconds for who looks into it to be sent away.
+_LOOKING = 0.5
 
 
 @final
@@ -64,6 +69,7 @@ class HubActor(Actor):
         Raises:
             BridgeError: No run directory, or a platform without what it takes.
         """
+        self._blind = ""  #: why nobody can look into it
         self._slot = slot
         self._desk = desk
         self._hub = Hub(self.ref.name, clock=self.clock, launcher=launcher)
@@ -73,6 +79,15 @@ class HubActor(Actor):
         if self.context.events.active:
             for certificate in self._hub.unseen:
                 self.context.events.emit(LeftoverSwept(certificate=certificate))
+        # Last to begin and first to end, so whoever looks finds a hub; and above all who stop: it works while they do.
+        self._inspection = Inspection(
+            Path(self._hub.run.path), answers(desk, self.context, ref), self.ref.name
+        )
+        try:
+            self._inspection.start()
+        except OSError as error:
+            # A pool that cannot be looked into works all the same.
+            self._blind = error.strerror or str(error)
         slot.put(self._hub)
 
     def handle_info(self, message: Any) -> Stop | None:
@@ -82,8 +97,9 @@ class HubActor(Actor):
         """Close the hub; interpreters that are left, whosever they were, are killed and buried."""
         self._desk.trouble(reason)
         self._slot.put(None)
+        self._inspection.close(timeout=_LOOKING)
         if not self._hub.close(timeout=_CLOSING) and self.context.events.active:
             self.context.events.emit(BridgeNotClosed(bridge=self.ref.name, unburied=self._hub.unburied()))
 
     def status(self) -> Mapping[str, object]:
-        return {"run": str(self._hub.run.path)}
+        return {"run": self._hub.run.path, **({"no_inspection": self._blind} if self._blind else {})}

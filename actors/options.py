@@ -4,26 +4,39 @@ from __future__ import annotations
 
 import math
 import os
-from typing import Any, final
+from typing import Any, Final, final
 
 import attrs
 
+from actors.machine import usable_cpus
 from actors.ticket import WhenFull
 from bridge.launchers.launcher import Launcher
 from bridge.options import InterpreterOptions
 
-__all__ = ["PoolOptions", "check_seconds", "usable_cpus"]
+__all__ = ["PoolOptions", "check_seconds"]
 
 
-def usable_cpus() -> int:
-    """Return on how many CPUs this process may run: its affinity, not what the machine has. At least 1."""
-    return max(1, len(os.sched_getaffinity(0)))
+#: What to do instead, option by option; each error ends with it.
+_REMEDIES: Final = {
+    "workers": "leave it out for as many as there are processors that this process may use",
+    "name": "it names the pool in its tree, in errors and in logs",
+    "affinity": "True binds a session to one worker, False leaves it a name",
+    "session_ttl": "3600 is an hour",
+    "max_queue": "0 lets nobody wait",
+    "when_full": "raise refuses a call, block lets it wait, shed refuses the newest of the lowest priority",
+    "max_overflow": "0 starts none",
+    "overflow_ttl": "30 is the default",
+    "max_starting": "leave it out for all at the same time",
+    "timeout": "it counts from the call on",
+}
 
 
 def _whole(least: int) -> Any:
     def check(_: object, field: attrs.Attribute[int], value: object) -> None:
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f"{field.name} {value!r}: expected a whole number >= {least}")
+            raise ValueError(
+                f"{field.name} {value!r}: expected a whole number >= {least}{_remedy(field.name)}"
+            )
 
     return check
 
@@ -39,12 +52,31 @@ def check_seconds(name: str, value: object) -> None:
         ValueError: It is not; also None, "3" and nan.
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value) or value <= 0:
-        raise ValueError(f"{name} {value!r}: expected seconds > 0 (math.inf: no limit)")
+        raise ValueError(f"{name} {value!r}: expected seconds > 0 (math.inf: no limit){_remedy(name)}")
+
+
+def _remedy(name: str) -> str:
+    return f"; {_REMEDIES[name]}" if name in _REMEDIES else ""
+
+
+def _flag(_: object, field: attrs.Attribute[bool], value: object) -> None:
+    if not isinstance(value, bool):
+        raise TypeError(f"{field.name} {value!r}: expected True or False{_remedy(field.name)}")
+
+
+def _when_full(value: object) -> WhenFull:
+    """Return the choice that *value* is, or names."""
+    if isinstance(value, WhenFull):
+        return value
+    names = [each.value for each in WhenFull]
+    if value not in names:
+        raise ValueError(f"when_full {value!r}: expected one of {', '.join(names)}{_remedy('when_full')}")
+    return WhenFull(value)
 
 
 def _name(_: object, field: attrs.Attribute[str], value: object) -> None:
     if not isinstance(value, str) or not value or "/" in value:
-        raise ValueError(f"{field.name} {value!r}: expected a non-empty str without '/'")
+        raise ValueError(f"{field.name} {value!r}: expected a non-empty str without '/'{_remedy(field.name)}")
 
 
 def _interpreter(_: object, field: attrs.Attribute[InterpreterOptions], value: object) -> None:
@@ -68,17 +100,20 @@ def _launcher(_: object, field: attrs.Attribute[Launcher | None], value: object)
 @final
 @attrs.frozen(kw_only=True)
 class PoolOptions:
-    """See ``Pool``, whose keywords these are."""
+    """What a pool may be given; see ``Pool``, whose keywords these are. ``configuration`` reads them from elsewhere.
+
+    Raises:
+        ValueError, TypeError: An option is out of range, of the wrong type, or unknown: what was given, what is
+            expected, what to do.
+    """
 
     workers: int = attrs.field(factory=usable_cpus, validator=_whole(1))
     name: str = attrs.field(default="pool", validator=_name)
     interpreter: InterpreterOptions = attrs.field(factory=InterpreterOptions, validator=_interpreter)
-    affinity: bool = attrs.field(default=True, validator=attrs.validators.instance_of(bool))
+    affinity: bool = attrs.field(default=True, validator=_flag)
     session_ttl: float = attrs.field(default=3600.0, validator=_seconds)
     max_queue: int = attrs.field(default=10_000, validator=_whole(0))
-    when_full: WhenFull = attrs.field(
-        default=WhenFull.RAISE, validator=attrs.validators.instance_of(WhenFull)
-    )
+    when_full: WhenFull = attrs.field(default=WhenFull.RAISE, converter=_when_full)
     max_overflow: int = attrs.field(default=0, validator=_whole(0))
     overflow_ttl: float = attrs.field(default=30.0, validator=_seconds)
     max_starting: int = attrs.field(validator=_whole(1))

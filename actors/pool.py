@@ -13,10 +13,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar, final
 
 from actors.calling import Calling
+from actors.configuration import as_keywords, pool_options
 from actors.desk import Desk
 from actors.errors import PoolNotRunning
 from actors.lease import Lease
-from actors.options import PoolOptions, usable_cpus
 from actors.pool_tree import pool_spec
 from actors.session import Session
 from actors.status import PoolStatus, SessionStatus
@@ -28,6 +28,9 @@ from bridge.probe import check_interpreter
 from supervision import ChildSpec, Restart, Tree
 
 if TYPE_CHECKING:
+    from typing import Any, Never
+
+    from actors.configuration import Source
     from bridge.channel import Progress
     from bridge.launchers.launcher import Launcher
 
@@ -51,7 +54,7 @@ class Pool:
     latest by its ``timeout``. Close the pool before the script ends, or make such threads daemons.
 
     Args:
-        workers: How many interpreter processes; default: the CPUs this process may use.
+        workers: How many interpreter processes; default: the processors this process may use (affinity, cgroup quota).
         name: The pool's name in its tree.
         interpreter: Which Python, and its environment, limits and start deadline.
         affinity: Whether a session's calls all go to one worker. Without, sessions are only names.
@@ -68,7 +71,7 @@ class Pool:
         launcher: Brings the interpreters to life; default: as processes of this machine.
 
     Raises:
-        ValueError, TypeError: An option is out of range or unknown.
+        ValueError, TypeError: An option is out of range, or unknown: ``UnknownOption``, which names the nearest.
     """
 
     def __init__(
@@ -85,20 +88,22 @@ class Pool:
         overflow_ttl: float = 30.0,
         max_starting: int | None = None,
         launcher: Launcher | None = None,
+        **unknown: Never,
     ) -> None:
-        self.options = PoolOptions(
-            workers=(count := usable_cpus() if workers is None else workers),
-            name=name,
-            interpreter=InterpreterOptions() if interpreter is None else interpreter,
-            affinity=affinity,
-            session_ttl=session_ttl,
-            max_queue=max_queue,
-            when_full=WhenFull(when_full),
-            max_overflow=max_overflow,
-            overflow_ttl=overflow_ttl,
-            max_starting=count if max_starting is None else max_starting,
-            launcher=launcher,
-        )
+        given = {
+            "workers": workers,
+            "name": name,
+            "interpreter": interpreter,
+            "affinity": affinity,
+            "session_ttl": session_ttl,
+            "max_queue": max_queue,
+            "when_full": when_full,
+            "max_overflow": max_overflow,
+            "overflow_ttl": overflow_ttl,
+            "max_starting": max_starting,
+            "launcher": launcher,
+        }
+        self.options = pool_options(keywords={**given, **unknown})
         self.desk = Desk(
             self.options.name,
             target=self.options.workers,
@@ -112,6 +117,11 @@ class Pool:
         self._lock = threading.Lock()  #: guards the two below: a pool lives in one tree
         self._tree: Tree | None = None  #: its own, if it stands alone
         self._given = False  #: whether it was given to a supervisor
+
+    @classmethod
+    def from_options(cls, source: Source | None = None, /, *, table: str = "pool", **keywords: Any) -> Pool:
+        """Return a pool, not started, of *source* and the *keywords* before it; see ``configuration.pool_options``."""
+        return cls(**as_keywords(pool_options(source, keywords, table=table)))
 
     # Calls
 

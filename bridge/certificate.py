@@ -50,6 +50,7 @@ class Verdict(enum.Enum):
         "out of memory"  #: it reached its memory limit, or the kernel killed it for want of memory
     )
     DEADLINE = "deadline"  #: killed by us because a call overran
+    CANCELLED = "cancelled"  #: killed by us because its call was cancelled and did not end
     START_FAILED = "start failed"  #: it ended itself before its handshake
     START_TIMEOUT = "start timeout"  #: killed by us because its handshake did not come
     SERVICE_GONE = "service gone"  #: its service died before it, so nobody saw its end
@@ -73,12 +74,13 @@ _OURS = frozenset(
         Verdict.KILLED_BY_US,
         Verdict.STOPPED,
         Verdict.DEADLINE,
+        Verdict.CANCELLED,
         Verdict.START_TIMEOUT,
         Verdict.PROTOCOL,
         Verdict.SILENT,
     }
 )
-_EXPLAINED = frozenset({Verdict.DEADLINE, Verdict.START_TIMEOUT, Verdict.SILENT})
+_EXPLAINED = frozenset({Verdict.DEADLINE, Verdict.CANCELLED, Verdict.START_TIMEOUT, Verdict.SILENT})
 
 
 @final
@@ -259,6 +261,7 @@ _HOW = {
     Verdict.CRASH_SIGNAL: "crashed {end}",
     Verdict.KILLED_FROM_OUTSIDE: "was killed {end} from outside",
     Verdict.KILLED_BY_US: "was killed by us{ours}",
+    Verdict.CANCELLED: "was killed with its call{ours}",
     Verdict.STOPPED: "stopped{ours}",
     Verdict.OUT_OF_MEMORY: "reached its memory limit and ended",
     Verdict.DEADLINE: "was killed for its deadline{ours}",

@@ -29,7 +29,8 @@ from bridge.reports import Progress, Reporter, log_record_of, progress_of
 from bridge.wire import exchange
 from bridge.wire.board import Board
 from bridge.wire.codec import PICKLE
-from bridge.wire.frames import Header, Kind, WireError
+from bridge.wire.frames import Fault, Header, Kind, WireError
+from supervision.arguments import checked_timeout
 from supervision.clock import Clock
 from supervision.events import Event
 
@@ -149,7 +150,7 @@ class DataChannel:
 
         Args:
             request: From ``encode_call``.
-            timeout: Seconds from now until the answer is here; after that the call is ended, which takes at most as long
+            timeout: Seconds from now until the answer is here, at least 0; after that the call is ended, which takes at most as long
                 as the graces of the interpreter's options, and is without a result. math.inf: no limit.
             on_progress: Called in this thread with each report of the call; what it raises leaves this method.
 
@@ -160,12 +161,14 @@ class DataChannel:
             ChannelUnavailable: Another call holds the channel, or it is not open, or the call is encoded with another
                 codec than the interpreter's; nothing was sent.
             ProtocolError: The interpreter broke the protocol while it ran the call, and was killed for it.
+            TypeError, ValueError: The timeout is no number of seconds; nothing was sent.
             NotPicklable: The arguments, or the result, could not be rebuilt on the other side.
             FunctionRefused: It is not on the list of an interpreter that runs without pickle.
             AdapterSetUpFailed: The method was not called.
             RemoteError: The function raised, or returned, something that cannot be brought here.
             Exception: Whatever else the function raised, with the worker's traceback as its cause.
         """
+        checked_timeout(timeout)
         if not self._lease.acquire(blocking=False):
             raise self._unavailable("another call holds it")
         result: Any = None
@@ -185,9 +188,12 @@ class DataChannel:
             send(self._bare, Kind.CALL, self._owner.incarnation, call_id, request.frames)
             header, body = self._await_answer(call_id, request.label, now, timeout, on_progress)
             error = self._error(request.label, header, body)
-            if error is None and self._codec != PICKLE:
-                # In here: what cannot be read is a fault of the peer.
-                result = decode_plain_result(body)
+            if self._codec != PICKLE:
+                if error is None:
+                    # In here: what cannot be read is a fault of the peer.
+                    result = decode_plain_result(body)
+                elif header.kind is Kind.CANCELLED and not self.enforcement.is_active:
+                    raise ProtocolError(Fault.UNEXPECTED, "CANCELLED, and nobody has cancelled the call")
             # Before the look: who wants to end this call does the reverse (see Enforcement.begin).
             self._running = None
             if not self.enforcement.is_active or self._lives_on(call_id):
@@ -289,7 +295,7 @@ class DataChannel:
             answer = self._take(call_id, on_progress)
             if answer is not None:
                 return answer
-        raise self._death(call_id, label, math.inf)
+        raise self._death(call_id, label, math.inf, overran=False)
 
     def _overrun(self, call_id: int, label: str, timeout: float) -> Exception:
         """End the call, whose deadline has passed; return what its caller is told. An answer is nobody's any more."""
@@ -308,7 +314,7 @@ class DataChannel:
                     break
                 self._clean = True
                 return CallDeadline(timeout, None)
-        return self._death(call_id, label, timeout)
+        return self._death(call_id, label, timeout, overran=True)
 
     def _lives_on(self, call_id: int) -> bool:
         """Take note that a call that was to end has been answered; return whether its interpreter may live on."""
@@ -318,12 +324,12 @@ class DataChannel:
             self._owner.kill(cause.why, cause.verdict)
         return not doomed
 
-    def _death(self, call_id: int, label: str, timeout: float) -> Exception:
-        """Return what the caller is told of an interpreter that died under its call."""
+    def _death(self, call_id: int, label: str, timeout: float, *, overran: bool) -> Exception:
+        """Return what the caller is told of an interpreter that died under its call, which *overran* or did not."""
         cause, _ = self.enforcement.finish(call_id)
         certificate = self._owner.account(_CONFIRMATION)
         started = self._board.started >= call_id
-        if certificate.verdict is Verdict.DEADLINE:
+        if overran and certificate.verdict is Verdict.DEADLINE:
             return CallDeadline(timeout, certificate)
         if cause is CANCELLED and certificate.sent_by_us == cause.why:
             return CallCancelled(label, started, certificate)

@@ -21,7 +21,7 @@ __all__ = ["CANCELLED", "OVERRAN", "Enforcement", "Pause", "Target"]
 
 #: Why a call is ended; for the certificate, should its interpreter end with it.
 OVERRAN = Cause("its call was not done in time", Verdict.DEADLINE)
-CANCELLED = Cause("its call was cancelled", Verdict.KILLED_BY_US)
+CANCELLED = Cause("its call was cancelled", Verdict.CANCELLED)
 
 
 class Target(Protocol):

@@ -23,6 +23,7 @@ __all__ = [
     "ChannelUnavailable",
     "FunctionRefused",
     "HubClosed",
+    "InspectionFailed",
     "InterpreterUnusable",
     "LaunchFailed",
     "NoPong",
@@ -65,6 +66,22 @@ class InterpreterUnusable(BridgeError):
 
     def __str__(self) -> str:
         return f"interpreter {self.python!r} cannot be used: {self.found}. {self.remedy}"
+
+
+@final
+class InspectionFailed(BridgeError):
+    """A running service was asked what it does, and there is no answer; ``why`` says why not."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(path, why)
+        self.path = path
+        self.why = why
+
+    def __str__(self) -> str:
+        return (
+            f"the service of {self.path} was asked, and there is no answer: {self.why}. "
+            "Ask again, and look whether it still runs"
+        )
 
 
 @final

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 from typing import final
 
 import attrs
@@ -42,9 +43,12 @@ class Inquest:
         self._group = group
         self._board = placement.board
         self._clock = clock
+        self.running: Callable[[], CallRecord | None] = lambda: None  #: set once there is a channel
         self._born = clock.now()
-        self._lock = threading.Lock()  # guards the next three
+        self._lock = threading.Lock()  # guards the next five
         self._cause: Cause | None = None
+        self._struck: CallRecord | None = None  # the call that ran when a kill was decided
+        self._stopping = False  # whether it was asked to end
         self._interrupt: tuple[int, Cause] | None = None  # the last call that SIGINT was sent to, and why
         self._certificate: Certificate | None = None
         self._dead = threading.Event()  # set once there is a certificate
@@ -66,6 +70,7 @@ class Inquest:
         Returns:
             Whether there is anything left to signal.
         """
+        running = self.running()
         if verdict.wants_stacks and self._cause is None:
             # Not under the lock. If it dies of something else meanwhile, that was its end.
             self.evidence.take_stacks()
@@ -75,7 +80,11 @@ class Inquest:
                 return False
             if self._cause is None or self._cause.verdict is Verdict.STOPPED:
                 self._cause = Cause(why, verdict)
-                if verdict is not Verdict.STOPPED:
+                if verdict is Verdict.STOPPED:
+                    self._stopping = True
+                else:
+                    # It may end in the moment that it still has, by the signal even; it is what the kill was about.
+                    self._struck = running
                     self.evidence.sample()
             return True
 
@@ -105,21 +114,16 @@ class Inquest:
 
     def _write(self, status: ExitStatus, scene: Scene) -> Certificate:
         """Return the certificate. Under the lock."""
-        cause = self._cause
-        if (
-            cause is None
-            and status.signal == "SIGINT"
-            and scene.call is not None
-            and self._interrupt is not None
-        ):
+        cause, call = self._cause, scene.call or self._struck
+        if cause is None and status.signal == "SIGINT" and call is not None and self._interrupt is not None:
             call_id, interrupt = self._interrupt
-            cause = interrupt if call_id == scene.call.id else None
-        if scene.call is not None and scene.call.begun:
+            cause = interrupt if call_id == call.id else None
+        if call is not None and call.begun:
             phase = Phase.RUNNING
         elif not scene.ready:
             phase = Phase.STARTING
         else:
-            phase = Phase.IDLE if cause is None or cause.verdict is not Verdict.STOPPED else Phase.STOPPING
+            phase = Phase.STOPPING if self._stopping else Phase.IDLE
         memory = self.evidence.out_of_memory(
             status, ours=ours(phase, cause) is not None, said=self._board.out_of_memory
         )
@@ -134,7 +138,7 @@ class Inquest:
             signal=status.signal,
             sent_by_us=cause.why if cause is not None and verdict.is_ours else None,
             uptime=self._clock.now() - self._born,
-            call=scene.call,
+            call=call,
             out_of_memory=memory,
             peak_memory=self.evidence.peak(),
             last_output=scene.last_output,

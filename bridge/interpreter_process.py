@@ -102,6 +102,7 @@ class Interpreter:
         self.channel = DataChannel(
             self, data, greeting, placement.pidfd, placement.board, hub.clock, enforcement, launched.codec
         )
+        self._inquest.running = self.channel.running
         self._start_deadline = StartDeadline(
             hub.clock, options.start_timeout, lambda why: self.kill(why, Verdict.START_TIMEOUT)
         )

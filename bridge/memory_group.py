@@ -7,13 +7,12 @@ The count says how many, not who: that a rise belongs to a certain death is conc
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final, NamedTuple, final
 
-__all__ = ["KernelKills", "MemoryGroup", "oom_kills", "oom_kills_file"]
+from bridge.cgroups import PROC, control_groups
 
-_PROC: Final = Path("/proc")
+__all__ = ["KernelKills", "MemoryGroup", "oom_kills", "oom_kills_file"]
 
 
 @final
@@ -24,28 +23,18 @@ class MemoryGroup(NamedTuple):
     before: int
 
 
-def oom_kills_file(pid: int, proc: Path = _PROC) -> Path | None:
+def oom_kills_file(pid: int, proc: Path = PROC) -> Path | None:
     """Return the file with the count for the process *pid*; None if there is none that we may read.
 
     Args:
         pid: A live process: a zombie belongs to no group of version 1 any more.
         proc: Where the kernel tells of processes and mounts.
     """
-    try:
-        groups = (proc / str(pid) / "cgroup").read_text().splitlines()
-        mounts = (proc / "self" / "mountinfo").read_text().splitlines()
-    except OSError:
-        return None
-    for version, path in _memory_paths(groups):
-        for mounted, root in _mounts(mounts, version):
-            try:
-                inside = PurePosixPath(path).relative_to(root)
-            except ValueError:
-                continue  # mounted from another part of the hierarchy
-            for name in _FILES[version]:
-                file = mounted / inside / name
-                if oom_kills(file) is not None:
-                    return file
+    for group in control_groups("memory", pid, proc):
+        for name in _FILES[group.version]:
+            file = group.directory / name
+            if oom_kills(file) is not None:
+                return file
     return None
 
 
@@ -66,31 +55,6 @@ def oom_kills(file: Path) -> int | None:
     return None
 
 
-def _memory_paths(groups: list[str]) -> Iterator[tuple[int, str]]:
-    """Yield version and path of the groups that may limit memory: version 1 first, where it has the controller."""
-    unified: list[tuple[int, str]] = []
-    for line in groups:
-        _, controllers, path = line.split(":", 2)
-        if "memory" in controllers.split(","):
-            yield 1, path
-        elif not controllers:
-            unified.append((2, path))
-    yield from unified
-
-
-def _mounts(mounts: list[str], version: int) -> Iterator[tuple[Path, str]]:
-    """Yield where the hierarchy of *version* is mounted, and which part of it."""
-    for line in mounts:
-        fields, _, kind = line.partition(" - ")
-        type_, _, rest = kind.partition(" ")
-        options = rest.rpartition(" ")[2].split(",")
-        if (version == 2 and type_ == "cgroup2") or (
-            version == 1 and type_ == "cgroup" and "memory" in options
-        ):
-            _, _, _, root, mounted, *_ = fields.split()
-            yield Path(mounted), root
-
-
 @final
 class KernelKills:
     """Which deaths are the kernel's: each rise of a count is the cause of one death. One for each hub; any thread.
@@ -99,7 +63,7 @@ class KernelKills:
         proc: Where the kernel tells of processes and mounts.
     """
 
-    def __init__(self, proc: Path = _PROC) -> None:
+    def __init__(self, proc: Path = PROC) -> None:
         self._proc = proc
         self._lock = threading.Lock()  # guards the next
         self._claimed: dict[Path, int] = {}  # how far each count has been given to deaths

@@ -138,6 +138,8 @@ def encode_source(source: str, *, session: str = "", **options: Unpack[Options])
 
     What is wrong with the source the call tells, in the worker's version of Python.
     """
+    if not isinstance(source, str):
+        raise TypeError(f"a source of type {type(source).__qualname__}, expected str")
     label = " ".join(source.split())
     label = label if len(label) <= _LABEL else f"{label[:_LABEL]}..."
     label = Redactor(options.get("secrets", ()))(f"source {label!r}")
@@ -175,19 +177,27 @@ def options_of(interpreter: InterpreterOptions) -> Options:
 
 def _extras(options: Options) -> dict[str, Any]:
     """Return what travels with the call: what is used of the options, and nothing else."""
+    if unknown := options.keys() - Options.__annotations__.keys():
+        known = ", ".join(sorted(Options.__annotations__))
+        raise TypeError(f"unknown option {min(unknown)!r} of a call, expected one of {known}")
     extras: dict[str, Any] = {}
     on_unserialisable = options.get("on_unserialisable", "error")
     if on_unserialisable not in _ON_UNSERIALISABLE:
         raise ValueError(f"on_unserialisable={on_unserialisable!r}: expected one of {_ON_UNSERIALISABLE}")
     if on_unserialisable == "marker":
         extras["marking"] = True
+    if isinstance(options.get("context", ()), str):
+        raise TypeError(f"context={options['context']!r}: expected several names, each 'module:NAME'")
     variables = {name: find_variable(name) for name in options.get("context", ())}
     missing = object()
     values = {name: variable.get(missing) for name, variable in variables.items()}
-    if context := {name: value for name, value in values.items() if value is not missing}:
-        extras["context"] = context
+    if variables:
+        # Those that have a value here. Without any, the call still gets a context of its own.
+        extras["context"] = {name: value for name, value in values.items() if value is not missing}
     if trace := options.get("trace"):
-        if not all(isinstance(each, str) for pair in trace.items() for each in pair):
+        if not isinstance(trace, Mapping) or not all(
+            isinstance(each, str) for pair in trace.items() for each in pair
+        ):
             raise TypeError("trace: expected a mapping of str to str, such as {'traceparent': '00-...'}")
         size = sum(len(each.encode("utf-8", "replace")) for pair in trace.items() for each in pair)
         if size > _LARGEST_TRACE:

@@ -49,9 +49,15 @@ def progress_of(reporter: Reporter, body: list[memoryview]) -> Progress:
     """
     try:
         n, total, note = json.loads(bytes(body[0]))
+        if not (_is_number(n) and (total is None or _is_number(total)) and isinstance(note, str)):
+            raise ValueError("expected a number, a number or null, and a text")
     except (ValueError, TypeError, IndexError, RecursionError) as error:
         raise ProtocolError(Fault.GARBAGE, f"a progress report that cannot be read ({error!r})") from None
     return Progress(reporter.worker, reporter.incarnation, reporter.pid, n, total, note)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float)
 
 
 def log_record_of(reporter: Reporter, call_id: int, body: list[memoryview]) -> LogRecord:

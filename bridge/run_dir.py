@@ -29,7 +29,7 @@ from bridge.process_group import kill_all
 from bridge.unborn import is_unborn
 from supervision.clock import Clock
 
-__all__ = ["RunDirectory", "candidates", "of_this_process"]
+__all__ = ["RunDirectory", "candidates", "of_this_process", "owner_pid"]
 
 _PREFIX: Final = "treewarden-"
 #: Our own names: the first 8 digits of the run id.
@@ -64,6 +64,14 @@ def of_this_process() -> list[Path]:
         for path in _found(candidates())
         if (owner := _owner(path)) and (owner.pid, owner.started) == (os.getpid(), start_time(os.getpid()))
     ]
+
+
+def owner_pid(path: Path) -> int | None:
+    """Return the process whose run directory *path* is, if it lives, and has that number for us, too."""
+    owner = _owner(path)
+    if owner is None or owner.world != _world() or not is_alive(owner.pid, owner.started):
+        return None
+    return owner.pid
 
 
 @final

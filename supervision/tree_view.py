@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, final
 
 import attrs
@@ -110,11 +111,23 @@ class TreeNode:
             yield f"{ref}  {_UNSTOPPED}"
 
 
-def snapshot(ref: Ref, timeout: float, *, restarts: int = 0) -> TreeNode:
-    """Ask *ref* and all below it what they are. Blocks for at most *timeout* seconds for each actor."""
+def snapshot(
+    ref: Ref, timeout: float, *, restarts: int = 0, left: Callable[[], float] = lambda: math.inf
+) -> TreeNode:
+    """Ask *ref* and all below it what they are. Blocks.
+
+    Args:
+        ref: Where to begin.
+        timeout: Seconds for each actor; one that gives no answer is shown so.
+        restarts: Of *ref*, as its supervisor counts them.
+        left: Returns the seconds for all that are still to be asked; from 0 on, nobody is.
+    """
     id, cell = ref.name.rpartition("/")[2], cell_of(ref)
     # What it is, and not what its spec calls it: a supervisor has children, and nobody else takes the question.
     type = ChildType.SUPERVISOR if cell.supervises else ChildType.WORKER
+    timeout = min(timeout, left())
+    if timeout <= 0:
+        return TreeNode(id, type, ref.incarnation, restarts, {}, state="not asked")
     if cell.closing and ref.is_alive():
         return TreeNode(id, type, ref.incarnation, restarts, {}, state="ending")
     try:
@@ -125,7 +138,8 @@ def snapshot(ref: Ref, timeout: float, *, restarts: int = 0) -> TreeNode:
         state = f"no answer ({error.__class__.__name__})" if end is None else f"ended: {end}"
         return TreeNode(id, type, ref.incarnation, restarts, {}, state=state)
     children = tuple(
-        _absent(row) if row.ref is None else snapshot(row.ref, timeout, restarts=row.restarts) for row in rows
+        _absent(row) if row.ref is None else snapshot(row.ref, timeout, restarts=row.restarts, left=left)
+        for row in rows
     )
     return TreeNode(id, type, ref.incarnation, restarts, status, children)
 

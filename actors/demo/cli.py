@@ -28,7 +28,7 @@ from actors.demo.style import Style
 from actors.demo.summary import summary
 from actors.demo.verify import differences
 from actors.demo.words import one_line
-from actors.options import usable_cpus
+from actors.machine import usable_cpus
 from actors.pool import Pool
 from bridge.ladder import Graces
 from bridge.options import InterpreterOptions

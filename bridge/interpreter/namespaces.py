@@ -55,6 +55,11 @@ def _expression(source: str, file: str) -> types.CodeType | None:
         return compile(source, file, "eval", dont_inherit=True)
     except SyntaxError:
         return None
+    except MemoryError as error:
+        if not error.args:
+            raise
+        # The parser's own limit, and not the memory's: that has no text.
+        raise SyntaxError(str(error)) from None
 
 
 def _name(session: str) -> str:

@@ -28,6 +28,8 @@ Offerer = Callable[[int, bytes], bool]  #: does not wait; returns whether it was
 
 #: Seconds that a log record waits for a report of another thread that is being sent.
 _WAIT: Final = 0.1
+#: Characters of a note, each of which may need six bytes.
+_NOTE: Final = 10_000
 
 _lock = threading.Lock()  # user code may report from any thread, and late
 _sender: Sender | None = None  # the loop's, once and for all
@@ -45,8 +47,20 @@ def report(n: float, total: float | None = None, note: str = "") -> None:
     Args:
         n: How much is done.
         total: Of how much, if that is known.
-        note: A few words.
+        note: A few words, at most 10,000 characters.
+
+    Raises:
+        TypeError, ValueError: If an argument is none of these; nothing is told.
     """
+    numbers = isinstance(n, int | float) and isinstance(total, int | float | None)
+    if not (numbers and isinstance(note, str)):
+        raise TypeError(
+            f"report({n!r}, {total!r}, {note!r}): expected a number, a number or None, and a text"
+        )
+    if len(note) > _NOTE:
+        raise ValueError(
+            f"a note of {len(note)} characters, expected at most {_NOTE}: it is for a person to read"
+        )
     body = json.dumps([n, total, note]).encode()
     with _lock:
         if _call_id and _sender is not None:

@@ -1,6 +1,7 @@
 """What travels along with a call and is there for its duration only: context variables, and a trace header.
 
-Nothing of it is left for the next call: the function runs in a copy of the context, which is dropped.
+Nothing of it is left for the next call, and nothing is there that an earlier one left: the function runs in a context of
+its own, which is dropped.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def find_variable(name: str) -> contextvars.ContextVar[Any]:
         ImportError, AttributeError: If there is no such module or name.
         TypeError: If it is something else.
     """
-    module, separator, attribute = name.partition(":")
+    module, separator, attribute = name.partition(":") if isinstance(name, str) else ("", "", "")
     if not (module and separator and attribute):
         raise ValueError(f"context variable {name!r}: expected module:NAME")
     found = getattr(importlib.import_module(module), attribute)
@@ -50,7 +51,7 @@ def prepared(
     marking = extras.get("marking", False)
     if not (extras.keys() & {"context", "trace"}):
         return (function, args, kwargs), marking
-    return (contextvars.copy_context().run, (_run, function, args, kwargs, extras), {}), marking
+    return (contextvars.Context().run, (_run, function, args, kwargs, extras), {}), marking
 
 
 def _run(

@@ -123,7 +123,8 @@ def spawn(python: Python, options: InterpreterOptions, identity: Identity) -> Pl
                 start_new_session=True,
             )
         except (OSError, subprocess.SubprocessError) as error:
-            raise LaunchFailed(identity.worker, str(error)) from error
+            where = f"its cwd {options.cwd!r}: " if getattr(error, "filename", None) == options.cwd else ""
+            raise LaunchFailed(identity.worker, f"{where}{error}") from error
         try:
             pidfd = os.pidfd_open(popen.pid)
             kept.callback(os.close, pidfd)

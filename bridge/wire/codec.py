@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from bridge.wire.frames import LARGEST_DATA, MAX_FRAMES
+
 __all__ = [
     "MAIN",
     "MAIN_BYTES",
@@ -36,6 +38,8 @@ _REMOTE_MAIN = b"\x8c\x0b__mp_main__"
 
 #: Buffers of at least this many bytes travel as frames of their own; smaller ones are cheaper inside the pickle.
 OUT_OF_BAND = 32 * 1024
+#: Bytes that a value may have altogether, with some left for the head of a call.
+LARGEST = LARGEST_DATA - 128 * 1024
 
 Dump = Callable[..., bytes]
 
@@ -48,11 +52,18 @@ def dumps(value: object, dump: Dump = pickle.dumps) -> list[bytes | memoryview]:
         dump: Does the pickling; takes the arguments of `pickle.dumps`.
 
     Raises:
+        OverflowError: If it is too large for a message.
         Exception: Whatever pickling *value* raises.
     """
     buffers = _OutOfBand()
     data = dump(value, protocol=5, buffer_callback=buffers)
-    return [data, *buffers] if buffers else [data]
+    size = len(data)
+    if not buffers and size < OUT_OF_BAND:
+        return [data]
+    size += sum(memoryview(buffer).nbytes for buffer in buffers)
+    if size > LARGEST:
+        raise OverflowError(f"{size} bytes are too many for one message, at most {LARGEST} go")
+    return [data, *buffers]
 
 
 class _OutOfBand(list[bytes | memoryview]):
@@ -61,7 +72,7 @@ class _OutOfBand(list[bytes | memoryview]):
     __slots__ = ()
 
     def __call__(self, buffer: pickle.PickleBuffer) -> bool:
-        if is_in_band(buffer):
+        if is_in_band(buffer) or len(self) == MAX_FRAMES - 1:  # one is left for the pickle itself
             return True
         self.append(buffer.raw())
         return False

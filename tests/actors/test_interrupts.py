@@ -333,3 +333,27 @@ def test_news_are_applied_whole_or_not_at_all(news: str) -> None:
         if not strike.struck:
             break
     assert number > 5
+
+
+def test_who_was_refused_by_a_close_that_was_cut_off_stands_in_no_queue() -> None:
+    """Given back after that, they leave the queue of those who came later alone."""
+    for number in itertools.count(1):
+        desk, leases = a_busy_desk()
+        strike = Strike(number)
+        try:
+            with strike.on():
+                desk.close("stopping")
+        except Struck:
+            pass
+        desk.open(ScriptedClock())
+        later = Lease()
+        with pytest.raises(Parked):
+            desk.checkout(later, 1000)
+        waiting = sum(lease.refusal is None for lease in leases[1:])
+        assert desk.status().waiting == waiting + 1, strike.struck
+        for lease in leases[1:]:
+            desk.give_back(lease)
+        assert desk.status().waiting == 1, strike.struck
+        if not strike.struck:
+            break
+    assert number > 5

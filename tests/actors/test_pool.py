@@ -491,3 +491,25 @@ def wait_until_given_up(pool: Pool) -> PoolGaveUp:
             supervisor = pool.tree.registry.whereis("tree/pool")
             if supervisor is not None:
                 supervisor.join(timeout=50)
+
+
+def test_a_caller_that_comes_late_to_its_worker_has_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its thread had the worker in time and did not run for longer than was left: nothing is executed, nothing hangs."""
+    with Pool(workers=1) as pool:
+        assert pool.call(os.getpid) != os.getpid()
+        now, checkout, late = pool.desk.now, pool.desk.checkout, [0.0]
+
+        def held_up(*args: Any) -> None:
+            checkout(*args)
+            late[0] = 60.0
+
+        monkeypatch.setattr(pool.desk, "now", lambda: now() + late[0])
+        monkeypatch.setattr(pool.desk, "checkout", held_up)
+        before = pool.status()
+        with pytest.raises(CallExpired):
+            pool.call(os.getpid, timeout=30.0)
+        monkeypatch.undo()
+
+        status = pool.status()
+        assert (status.timeouts - before.timeouts, status.deaths) == (1, 0)
+        assert pool.call(os.getpid) != os.getpid()

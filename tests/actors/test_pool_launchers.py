@@ -7,6 +7,7 @@ import os
 import pytest
 
 from actors import Pool
+from bridge.errors import WorkerDied
 from bridge.launchers.fake import FakeLauncher, Refuses, Stuck
 from bridge.launchers.notices import Fault
 from bridge.options import InterpreterOptions
@@ -19,7 +20,11 @@ def test_a_pool_of_fakes_starts_no_process(no_leaks: None) -> None:
         assert pool.wait_ready(30)
         assert pool.call(os.getpid) == os.getpid()
         fake.launched[0].preempt(0.0)
-        assert pool.call(os.getpid) == os.getpid()
+        try:
+            answer = pool.call(os.getpid)
+        except WorkerDied:  # it was given the call before its end was heard of
+            answer = pool.call(os.getpid)
+        assert answer == os.getpid()
     assert len(fake.launched) >= 2
 
 

@@ -158,7 +158,7 @@ def test_whatever_the_code_does_it_ends(
 
     assert certificate is not None
     assert certificate.signal == name
-    assert certificate.verdict is (Verdict.DEADLINE if by_deadline else Verdict.KILLED_BY_US)
+    assert certificate.verdict is (Verdict.DEADLINE if by_deadline else Verdict.CANCELLED)
     assert certificate.sent_by_us == (
         "its call was not done in time" if by_deadline else "its call was cancelled"
     )
@@ -207,7 +207,7 @@ def test_a_process_that_ends_at_sigint_was_ended_by_us(house: House) -> None:
     assert ended.error.certificate is not None
     assert (ended.error.certificate.signal, ended.error.certificate.verdict) == (
         "SIGINT",
-        Verdict.KILLED_BY_US,
+        Verdict.CANCELLED,
     )
 
 

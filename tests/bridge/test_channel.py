@@ -75,11 +75,15 @@ class Stage:
         self.scripts: list[threading.Thread] = []
         self.channel = self.make(self.clock)
 
-    def make(self, clock: MonotonicClock | VirtualClock, state: State = State.OPEN) -> DataChannel:
+    def make(
+        self, clock: MonotonicClock | VirtualClock, state: State = State.OPEN, codec: str = "pickle"
+    ) -> DataChannel:
         """Return the host's end, open or as *state* says."""
         conversation = Conversation(line=Line.DATA, incarnation=3, nonce="n", pid=7, state=state)
         enforcement = Enforcement(self.owner, Graces(flag=0.01, interrupt=0.01, terminate=0.01), clock)
-        return DataChannel(self.owner, self.host, conversation, self.pidfd, self.board, clock, enforcement)
+        return DataChannel(
+            self.owner, self.host, conversation, self.pidfd, self.board, clock, enforcement, codec
+        )
 
     def answer(self, call_id: int, value: object, *, kind: Kind = Kind.RESULT, incarnation: int = 3) -> None:
         """Say what the child would; the channel may be read at the same time, so only by one thread at once."""
@@ -180,7 +184,7 @@ def test_a_call_that_is_interrupted_as_soon_as_it_has_the_channel(stage: Stage) 
     def strike(frame: Any, event: str, _: Any) -> Any:
         if event == "line":
             lines.append(frame.f_lineno)
-            if len(lines) == 2:  # the first line took the channel
+            if len(lines) == 3:  # the second line took the channel
                 raise KeyboardInterrupt
         return strike
 
@@ -259,7 +263,10 @@ def test_what_may_not_come_kills(stage: Stage, kind: Kind, incarnation: int, cal
 
 
 @pytest.mark.promise("malformed-frames")
-@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"n": 1}', b"[1, 2]", b"\xff", b"[" * 60_000])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b"{}", b'{"n": 1}', b"[1, 2]", b'["x", null, ""]', b"[1, null, 2]", b"\xff", b"[" * 60_000],
+)
 @pytest.mark.parametrize("kind", [Kind.PROGRESS, Kind.ERROR, Kind.LOG])
 def test_a_body_that_cannot_be_read(stage: Stage, kind: Kind, body: bytes) -> None:
     """Progress and errors are JSON of a known form; anything else is a fault of the protocol."""
@@ -351,3 +358,40 @@ def test_a_call_that_reports_without_end_has_its_deadline(stage: Stage, kind: Ki
     with pytest.raises(CallDeadline):
         stage.channel.call(encode_call(len, ((),), {}), timeout=0.05, on_progress=wait_for_more)
     assert stage.owner.steps == ["flag 1", "interrupt 1", "terminate"]
+
+
+@pytest.mark.parametrize("timeout", [-1, -0.001, float("nan"), None, "1"])
+def test_a_timeout_that_is_none_is_refused(stage: Stage, timeout: Any) -> None:
+    """In the caller, before anything is sent: ZeroMQ would take a time below 0 for no limit at all."""
+    with pytest.raises((TypeError, ValueError), match="timeout"):
+        stage.call(timeout=timeout)
+    assert not stage.child.poll(0)
+    assert stage.channel.clean
+
+
+def test_no_time_left_is_a_deadline(stage: Stage) -> None:
+    """0 seconds: the call is ended at once, and not waited for without end."""
+    with pytest.raises(CallDeadline):
+        stage.call(timeout=0)
+    assert stage.owner.kills == [Verdict.DEADLINE]
+
+
+def test_the_next_call_is_not_told_of_anothers_deadline(stage: Stage) -> None:
+    """The interpreter was killed for a call that overran; whoever calls it then has lost nothing, and is told so."""
+    stage.owner.kills.append(Verdict.DEADLINE)
+    stage.die()
+
+    with pytest.raises(WorkerDied) as caught:
+        stage.call()
+    assert not caught.value.started
+
+
+@pytest.mark.promise("malformed-frames")
+def test_an_interpreter_that_is_not_trusted_cancels_nothing(stage: Stage) -> None:
+    """CANCELLED, and nobody has cancelled: its caller would be told that nothing was executed."""
+    channel = stage.make(stage.clock, codec="json")
+    stage.on_call(lambda: exchange.send(stage.child, Kind.CANCELLED, 3, 1, [b""], block=True))
+
+    with pytest.raises(ProtocolError) as caught:
+        channel.call(encode_call(len, ("x",), {}, codec="json"), timeout=10)
+    assert caught.value.fault is Fault.UNEXPECTED

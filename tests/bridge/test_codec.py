@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pickle
 
+import pytest
+
 from bridge.wire import codec
 
 
@@ -17,3 +19,22 @@ def test_a_path_that_ends_in_main_is_no_reference() -> None:
     """The twin: a file's name must not make a worker load the service's script."""
     frames = codec.dumps(("package/__main__.py", "__main__.py", "see __main__"))
     assert not codec.mentions(frames, codec.MAIN_BYTES)
+
+
+def test_more_buffers_than_frames_go_into_the_pickle() -> None:
+    """A message has so many frames and no more; the buffers beyond are not refused."""
+    buffers = [pickle.PickleBuffer(bytearray(codec.OUT_OF_BAND)) for _ in range(5)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(codec, "MAX_FRAMES", 4)
+        frames = codec.dumps(buffers)
+    assert len(frames) == 4
+    assert codec.loads([memoryview(bytes(frame)) for frame in frames]) == [bytes(codec.OUT_OF_BAND)] * 5
+
+
+def test_what_is_too_large_for_a_message_says_so() -> None:
+    """At its sender, and before anything is sent."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(codec, "LARGEST", 100_000)
+        with pytest.raises(OverflowError, match="at most 100000"):
+            codec.dumps(pickle.PickleBuffer(bytearray(100_000)))
+        assert len(codec.dumps(bytes(90_000))) == 1

@@ -18,6 +18,7 @@ from bridge.certificate import Phase, Verdict
 from bridge.channel import Progress
 from bridge.errors import CallDeadline, LaunchFailed, WorkerDied
 from bridge.events import InterpreterDied
+from bridge.ladder import Graces
 from supervision.clock import MonotonicClock
 
 
@@ -383,3 +384,28 @@ def test_an_end_in_good_order_that_nobody_asked_for_is_an_exit(house: House) -> 
 
     asked.interpreter.stop("enough", PATIENCE)
     assert asked.death().verdict is Verdict.STOPPED
+
+
+def test_the_call_that_a_worker_was_killed_for_is_in_its_account(house: House) -> None:
+    """Also if it ends in the moment between the signal and the death, here by the signal itself."""
+    life = house.ready(graces=Graces(flag=0.01, interrupt=0.01, terminate=20))
+
+    with pytest.raises(CallDeadline) as caught:
+        life.call(there.stays_at_sigterm, timeout=0.3)
+
+    certificate = caught.value.certificate
+    assert certificate is not None
+    assert certificate.phase is Phase.RUNNING
+    assert certificate.call is not None
+    assert certificate.call.label.endswith("stays_at_sigterm")
+
+
+def test_a_stop_that_has_to_kill_was_a_stop(house: House) -> None:
+    """What was asked first is what it was doing: it was stopping, and not idle."""
+    life = house.ready()
+    life.call(there.leave_a_thread_that_does_not_end)
+
+    certificate = life.interpreter.stop("enough", 1.0)
+
+    assert certificate is not None
+    assert (certificate.verdict, certificate.phase) == (Verdict.KILLED_BY_US, Phase.STOPPING)

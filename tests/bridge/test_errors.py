@@ -25,6 +25,7 @@ ALL: list[Exception] = [
     errors.ChannelUnavailable("w", "reason"),
     errors.FunctionRefused("label", "reason"),
     errors.HubClosed("hub"),
+    errors.InspectionFailed("/run", "why"),
     errors.InterpreterUnusable("/python", "found", "remedy"),
     errors.LaunchFailed("w", "reason"),
     errors.NoPong("w", 1.0),

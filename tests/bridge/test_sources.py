@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bridge_house import Life
+from bridge_house import House, Life
 
 from bridge.errors import NotPicklable, RemoteTraceback
 from bridge.payload import encode_end_of_session, encode_source
@@ -107,3 +107,18 @@ def test_a_label_is_short_and_shows_no_secret() -> None:
     assert encode_source("1 +\n  1").label == "source '1 + 1'"
     assert len(encode_source("x" * 1000).label) < 60
     assert "hunter2" not in encode_source("login('hunter2')", secrets=["hunter2"]).label
+
+
+def test_a_source_that_the_parser_gives_up_is_no_lack_of_memory(house: House) -> None:
+    """The parser raises MemoryError for what is nested too deeply; the worker has memory enough, and lives."""
+    life = house.ready(memory=2**31)
+
+    with pytest.raises(SyntaxError):
+        life.run(encode_source("-" * 100_000 + "1"))
+    assert life.run(encode_source("1 + 1")) == 2
+
+
+def test_a_source_is_text() -> None:
+    """Bytes are refused where they are given."""
+    with pytest.raises(TypeError, match="expected str"):
+        encode_source(b"1 + 1")  # type: ignore[arg-type]

@@ -46,7 +46,8 @@ def test_nothing_is_left_for_the_next_call(life: Life) -> None:
     life.run(within("r1", "t", context=DECLARED, trace=TRACE))
 
     assert life.call(there.surroundings) == NOTHING
-    assert life.run(encode_call(there.surroundings, (), {}, trace={})) == NOTHING
+    life.call(there.leak_a_request)
+    assert life.run(encode_call(there.surroundings, (), {}, context=DECLARED)) == NOTHING
 
 
 def test_nothing_travels_unless_declared(life: Life) -> None:
@@ -76,6 +77,9 @@ def test_it_travels_with_every_form_of_a_call(life: Life) -> None:
         ({"context": ["bridge_adapters:NOBODY"]}, AttributeError, "NOBODY"),
         ({"context": ["no_such_module:X"]}, ImportError, "no_such_module"),
         ({"trace": {"traceparent": 1}}, TypeError, "mapping of str to str"),
+        ({"trace": "00-abc-def-01"}, TypeError, "mapping of str to str"),
+        ({"context": "bridge_adapters:REQUEST"}, TypeError, "expected several names"),
+        ({"timeout": 3}, TypeError, "unknown option 'timeout' of a call, expected one of codec, context"),
         ({"trace": {"baggage": "x" * 20_000}}, ValueError, "20007 bytes, expected at most 16384"),
     ],
 )

@@ -228,9 +228,9 @@ if __name__ == "__main__":
         life.run(encode_call(there.fail, (), {}, **encoding))
     except Exception as error:
         print(type(error).__name__)
+    house.close()  # first, so that what was written last has come
     while not life.told.empty():
         print(life.told.get().describe(), file=sys.stderr)
-    house.close()
 """
 
 

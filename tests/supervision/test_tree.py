@@ -46,6 +46,7 @@ from supervision.errors import StartError, StopFromWithin, TreeEnded, TreeNotRun
 from supervision.exit_reason import Shutdown
 from supervision.ref import cell_of
 from supervision.supervisor import start_child, terminate_child, which_children
+from supervision.tree_view import snapshot
 
 
 def threads_of(name: str) -> list[str]:
@@ -455,6 +456,17 @@ def test_the_picture_shows_every_actor_with_its_status(tree: Tree) -> None:
     assert inner_picture["children"][1]["restarts"] == 1
     assert d["incarnation"] is None
     assert [node.id for node in tree.snapshot().walk()] == [tree.name, "inner", "b", "c", "d"]
+
+
+def test_a_picture_can_have_a_time_for_all(tree: Tree) -> None:
+    """Who is not asked any more, because it has passed, is shown so; those before are asked."""
+    tree.start_child(spec("a"))
+    tree.start_child(spec("b"))
+    left = iter([1.0, 1.0, 0.0])
+
+    node = snapshot(tree.root, 1.0, left=lambda: next(left))
+
+    assert [each.state for each in node.walk()] == ["running", "running", "not asked"]
 
 
 def test_the_picture_as_mermaid_and_as_json(tree: Tree) -> None:

@@ -19,6 +19,11 @@ TENANT: contextvars.ContextVar[Any] = contextvars.ContextVar("TENANT", default="
 NO_VARIABLE = "a mere text"
 
 
+def leak_a_request() -> None:
+    """Set a context variable, in whatever context this runs."""
+    REQUEST.set("of another call")
+
+
 def surroundings() -> tuple[str | None, Any, Mapping[str, str]]:
     """Return what travelled along."""
     return REQUEST.get(None), TENANT.get(), dict(trace_header())

@@ -429,6 +429,11 @@ def stays_at_sigterm() -> str:
     raise AssertionError("nothing else ends it")
 
 
+def leave_a_thread_that_does_not_end() -> None:
+    """Leave one that Python waits for at its end."""
+    threading.Thread(target=threading.Event().wait).start()
+
+
 def default_sigint() -> None:
     """Let SIGINT end the process, as in a program that is no Python."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
