@@ -50,8 +50,8 @@ _AT_EXIT = 5.0
 class Pool:
     """A supervised set of Python interpreter processes that run functions for any thread of this one.
 
-    Alone: ``with Pool(...) as pool``, or ``start()`` and ``close()``; it then has a tree of its own. In a bigger
-    tree: give ``child_spec()`` to a supervisor; the pool works from when that starts it.
+    Alone (``with Pool(...) as pool``, or ``start()`` and ``close()``) it has a tree of its own. In a bigger tree give
+    ``child_spec()`` to a supervisor; the pool works from when that starts it.
 
     A pool that is not closed ends by itself when the interpreter exits, and leaves no process. But Python waits for
     threads that are not daemons first: one that is inside a call then holds the exit up until the call ends, at the
@@ -173,9 +173,7 @@ class Pool:
             raise TypeError(f"{function!r} is not callable; give the function first, then its arguments")
         request = encode_call(function, args, kwargs, **self._encoding)
         if os.getpid() != self._owner:
-            raise PoolNotRunning(
-                self.options.name, f"that of process {self._owner}, and this one is a forked copy of it"
-            )
+            raise PoolNotRunning(self.options.name, f"of process {self._owner}; this is a forked copy of it")
         lease = Lease(session)
         try:
             try:
@@ -201,7 +199,7 @@ class Pool:
         assert lease.interpreter is not None
         remaining = deadline - now() if timeout < math.inf else math.inf
         if remaining <= 0:
-            # This thread got its worker in time, and did not run in time: another held the GIL, or the processor.
+            # It got its worker in time, and did not run in time: another thread held the GIL, or the processor.
             lease.outcome = Outcome.TIMEOUT
             raise CallExpired(self.desk.pool, timeout)
         try:
