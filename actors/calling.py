@@ -66,9 +66,7 @@ class Calling:
             raise TypeError(f"{function!r} is not callable; give the function first, then its arguments")
         request = encode_call(function, args, kwargs, **self._encoding)
         if self.is_elsewhere:
-            raise PoolNotRunning(
-                self._desk.pool, f"that of process {self._owner}, and this one is a forked copy of it"
-            )
+            raise PoolNotRunning(self._desk.pool, f"of process {self._owner}; this is a forked copy of it")
         try:
             try:
                 return cast("T", self._converse(lease, request, timeout, begun, on_progress))

@@ -46,8 +46,8 @@ _AT_EXIT = 5.0
 class Pool:
     """A supervised set of Python interpreter processes that run functions for any thread of this one.
 
-    Alone: ``with Pool(...) as pool``, or ``start()`` and ``close()``; it then has a tree of its own. In a bigger
-    tree: give ``child_spec()`` to a supervisor; the pool works from when that starts it.
+    Alone (``with Pool(...) as pool``, or ``start()`` and ``close()``) it has a tree of its own. In a bigger tree give
+    ``child_spec()`` to a supervisor; the pool works from when that starts it.
 
     A pool that is not closed ends by itself when the interpreter exits, and leaves no process. But Python waits for
     threads that are not daemons first: one that is inside a call then holds the exit up until the call ends, at the
