@@ -18,7 +18,7 @@ from actors import Pool
 from bridge.errors import BridgeError, WorkerDied
 from bridge.platform import require_supported
 
-__all__ = ["Fire", "Outcome", "Quantities"]
+__all__ = ["Fire", "Outcome", "Quantities", "children"]
 
 #: Seconds of the longest call.
 LONGEST = 0.02
@@ -33,15 +33,22 @@ class Quantities:
     processes: int
 
     @classmethod
-    def now(cls) -> Quantities:
-        """Count what this process has."""
-        children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-        for task in Path("/proc/self/task").iterdir():
-            with contextlib.suppress(OSError):
-                children += (task / "children").read_text().split()
+    def now(cls, others: frozenset[str]) -> Quantities:
+        """Count what this process has, without those of its *children* that are others' affair."""
         return cls(
-            sum(1 for _ in Path("/proc/self/fd").iterdir()), threading.active_count(), len({*children})
+            sum(1 for _ in Path("/proc/self/fd").iterdir()),
+            threading.active_count(),
+            len(children() - others),
         )
+
+
+def children() -> frozenset[str]:
+    """Return the pids of all that this process has started and not reaped."""
+    found: set[str] = set()
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(OSError):
+            found.update((task / "children").read_text().split())
+    return frozenset(found)
 
 
 @attrs.define
