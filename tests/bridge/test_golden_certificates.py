@@ -213,7 +213,7 @@ def test_a_start_that_takes_too_long(house: House, tmp_path: Path) -> None:
         "import signal\nprint('waiting for a licence', flush=True)\nsignal.pause()\n"
     )
 
-    golden.check("start-timeout", house.launch(path=[str(tmp_path)], start_timeout=2).death())
+    golden.check("start-timeout", house.launch(path=[str(tmp_path)], start_timeout=4).death())
 
 
 SERVICE = """
