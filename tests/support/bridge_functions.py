@@ -184,6 +184,12 @@ def hold_the_gil() -> None:
     collections.deque(itertools.repeat(None), maxlen=0)
 
 
+def report_and_hold_the_gil() -> None:
+    """Say that it runs, then hold the GIL."""
+    report(1)
+    hold_the_gil()
+
+
 def wait_for_ever() -> None:
     """Say that it runs, then wait for a signal that ends it."""
     report(1, 2, "here")
