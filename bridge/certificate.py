@@ -150,7 +150,12 @@ def ours(phase: Phase, cause: Cause | None) -> Verdict | None:
 
 
 def verdict_of(
-    status: ExitStatus, *, phase: Phase, cause: Cause | None, out_of_memory: OutOfMemory
+    status: ExitStatus,
+    *,
+    phase: Phase,
+    cause: Cause | None,
+    out_of_memory: OutOfMemory,
+    examined: bool = False,
 ) -> Verdict:
     """Return what a death was, from what the kernel, the child and we ourselves say.
 
@@ -159,6 +164,8 @@ def verdict_of(
         phase: What the interpreter was doing.
         cause: Why we signalled it or asked it to end; None if we did not.
         out_of_memory: Whether a lack of memory was its end.
+        examined: Whether it ended while it wrote its stacks down, for *cause*. That reads the frames of threads that run, and
+            at times crashes on them; the code of a call has no part in it.
     """
     if out_of_memory in (OutOfMemory.LIMIT, OutOfMemory.KERNEL):
         return Verdict.OUT_OF_MEMORY
@@ -168,7 +175,7 @@ def verdict_of(
     if status.signal in _SENT:
         return by_us or Verdict.KILLED_FROM_OUTSIDE
     if status.signal is not None:
-        return Verdict.CRASH_SIGNAL
+        return by_us if examined and by_us is not None else Verdict.CRASH_SIGNAL
     if status.code is None:
         # Unknown to the kernel's records, but we did kill it: then that is the best account there is.
         return by_us or Verdict.UNKNOWN

@@ -6,7 +6,7 @@ What follows from it is in `certificate`; when it is asked for, in `inquest`.
 from __future__ import annotations
 
 import os
-from typing import final
+from typing import Final, final
 
 from bridge.certificate import ExitStatus, OutOfMemory, PeakMemory
 from bridge.launchers.launcher import Group
@@ -15,6 +15,9 @@ from bridge.stacks import Stacks
 from bridge.vitals import peak_of_the_dead, vitals
 
 __all__ = ["Evidence"]
+
+#: Bytes by which two of the kernel's figures of the same memory may differ: it counts in batches, one for each processor.
+_IMPRECISION: Final = 8 * 1024 * 1024
 
 
 @final
@@ -57,7 +60,7 @@ class Evidence:
     def peak(self) -> PeakMemory | None:
         """Return the most resident memory that it had; None if that cannot be told."""
         used = peak_of_the_dead(self._group.pidfd)
-        if used is not None and (self._inherited is None or used > self._inherited):
+        if used is not None and (self._inherited is None or used > self._inherited + _IMPRECISION):
             return PeakMemory(used)
         if self._sampled is not None:
             return PeakMemory(self._sampled)

@@ -45,9 +45,11 @@ class Inquest:
         self._clock = clock
         self.running: Callable[[], CallRecord | None] = lambda: None  #: set once there is a channel
         self._born = clock.now()
-        self._lock = threading.Lock()  # guards the next five
+        self._lock = threading.Lock()  # guards the next six
         self._cause: Cause | None = None
         self._struck: CallRecord | None = None  # the call that ran when a kill was decided
+        #: Why its stacks are being asked for, and the call: kept if that was its end.
+        self._examined: tuple[Cause, CallRecord | None] | None = None
         self._stopping = False  # whether it was asked to end
         self._interrupt: tuple[int, Cause] | None = None  # the last call that SIGINT was sent to, and why
         self._certificate: Certificate | None = None
@@ -72,12 +74,16 @@ class Inquest:
         """
         running = self.running()
         if verdict.wants_stacks and self._cause is None:
-            # Not under the lock. If it dies of something else meanwhile, that was its end.
+            with self._lock:
+                if not self._group.is_dead():
+                    self._examined = (Cause(why, verdict), running)
+            # Not under the lock. If it dies of something else meanwhile, that was its end; a crash counts as of this.
             self.evidence.take_stacks()
         with self._lock:
             # Looked at here, since nobody may have heard yet of a death that others caused: it must not become ours.
             if self._certificate is not None or self._group.is_dead():
                 return False
+            self._examined = None
             if self._cause is None or self._cause.verdict is Verdict.STOPPED:
                 self._cause = Cause(why, verdict)
                 if verdict is Verdict.STOPPED:
@@ -115,6 +121,9 @@ class Inquest:
     def _write(self, status: ExitStatus, scene: Scene) -> Certificate:
         """Return the certificate. Under the lock."""
         cause, call = self._cause, scene.call or self._struck
+        examined = cause is None and self._examined is not None and status.signal is not None
+        if examined and self._examined is not None:
+            cause, call = self._examined[0], call or self._examined[1]
         if cause is None and status.signal == "SIGINT" and call is not None and self._interrupt is not None:
             call_id, interrupt = self._interrupt
             cause = interrupt if call_id == call.id else None
@@ -127,7 +136,7 @@ class Inquest:
         memory = self.evidence.out_of_memory(
             status, ours=ours(phase, cause) is not None, said=self._board.out_of_memory
         )
-        verdict = verdict_of(status, phase=phase, cause=cause, out_of_memory=memory)
+        verdict = verdict_of(status, phase=phase, cause=cause, out_of_memory=memory, examined=examined)
         return Certificate(
             worker=self._identity.worker,
             incarnation=self._identity.incarnation,

@@ -10,6 +10,7 @@ import contextlib
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, final
@@ -20,6 +21,9 @@ __all__ = ["Database"]
 
 #: What ``PRAGMA user_version`` says of a file with this schema.
 _SCHEMA: Final = 1
+
+#: Seconds until the next try for a file that several open for the first time at once.
+_TURN: Final = 0.005
 
 # The totals are kept by triggers, in the transaction of the change itself: so they are exact, and cost no scan.
 _TABLES: Final = (
@@ -119,13 +123,26 @@ class Database:
             self.path, timeout=self._busy_timeout, isolation_level=None, check_same_thread=False
         )
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            self._log_ahead(connection)
             connection.execute("PRAGMA synchronous = NORMAL")
             self._furnish(connection)
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _log_ahead(self, connection: sqlite3.Connection) -> None:
+        # Asked for first: to set it, even to what it is, wants the file for itself, against all who write. Several that
+        # open a new file each read it and then want it for themselves: SQLite refuses that at once, whatever the timeout,
+        # since to wait would be a deadlock. One of them gets it, and then there is nothing left to set.
+        until = time.monotonic() + self._busy_timeout
+        while connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                    raise
+                time.sleep(_TURN)
 
     def _furnish(self, connection: sqlite3.Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")

@@ -3,7 +3,7 @@
 So a signal that comes late reaches neither the next call nor the loop nor a message that is being received. Who sends it,
 and what comes after it, is the host's affair (`bridge.enforcement`).
 
-There is no gap between the window that ``begin`` opens and the code in it: Python runs a signal's handler at the start
+There is no gap between the window that ``run`` opens and the code in it: Python runs a signal's handler at the start
 of a function, at a loop's jump back and after a call, and on no other line; where the window is opened and closed, none
 of these lies between the act and the code that depends on it, or an ``except`` holds what it raises.
 """
@@ -61,20 +61,22 @@ def cancelled() -> bool:
 
 
 def begin(call_id: int) -> None:
-    """Let SIGINT interrupt the call *call_id* from now on.
+    """Take the call *call_id* for the running one; SIGINT does not interrupt it yet.
 
     Raises:
         CallInterrupted: It was cancelled before.
     """
-    global _running, window  # noqa: PLW0603
-    _running = window = call_id
-    # After the window was opened: a signal that came before that has been for nothing, but its word is on the board.
+    global _running  # noqa: PLW0603
+    _running = call_id
     if _board is not None and _board.cancelled == call_id:
         _strike(call_id)
 
 
 def run(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    """Return ``function(*args, **kwargs)``, and let nothing interrupt what comes after it.
+    """Return ``function(*args, **kwargs)``, and let SIGINT interrupt that, and nothing before or after it.
+
+    Not before: an import that is cut off, of a module that the call's arguments need, can leave the worker with half of it
+    for ever.
 
     What it returned is not lost to a signal that comes in the moment of its return: called by the dictionary, in C, it
     is stored before Python looks for signals again.
@@ -85,6 +87,10 @@ def run(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, 
     global window  # noqa: PLW0603
     box: dict[int, Any] = defaultdict(partial(function, *args, **kwargs))
     try:
+        window = _running
+        # After the window was opened: a signal that came before that has been for nothing, but its word is on the board.
+        if window and _board is not None and _board.cancelled == window:
+            _strike(window)
         _ = box[0]
         window = 0
     except BaseException as error:

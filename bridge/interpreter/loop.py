@@ -88,7 +88,7 @@ def _serve(spec: BootSpec, board: Board, data: Any, heard: Hearing, side: Side) 
 
     answer: Answer = (Kind.CANCELLED, [b""])
     try:
-        # In here, and only in here, SIGINT may raise: from the next line until the window is closed.
+        # In here, and only in here, SIGINT may raise, and of that only in the call's own code.
         interruption.begin(call_id)
         board.started = call_id
         reporting.begin(call_id)

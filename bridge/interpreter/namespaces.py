@@ -56,10 +56,9 @@ def _expression(source: str, file: str) -> types.CodeType | None:
     except SyntaxError:
         return None
     except MemoryError as error:
-        if not error.args:
-            raise
-        # The parser's own limit, and not the memory's: that has no text.
-        raise SyntaxError(str(error)) from None
+        # The parser raises it for its own limits, too, on 3.11 without a text; what it had taken is given back either way.
+        why = str(error) or "it is nested too deeply for the parser, or too long for the memory"
+        raise SyntaxError(why) from None
 
 
 def _name(session: str) -> str:

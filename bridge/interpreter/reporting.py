@@ -42,7 +42,8 @@ _call_id = 0  # the running call's; 0 if there is none
 def report(n: float, total: float | None = None, note: str = "") -> None:
     """Tell the caller of the running call how far it is. Does nothing where no call runs, in a worker or elsewhere.
 
-    Blocks only while the caller is a thousand reports behind.
+    Blocks only while the caller is a thousand reports behind. Any thread may report; one that outlives its call reports
+    to whichever call runs then: end the threads that a call starts before it returns.
 
     Args:
         n: How much is done.

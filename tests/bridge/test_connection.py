@@ -179,6 +179,7 @@ def test_a_second_connection_is_a_fault(bound: Bound) -> None:
     assert caught.value.fault is Fault.CONNECTION
 
 
+@pytest.mark.promise("malformed-frames")
 def test_the_limits_are_those_of_the_channel(bound: Bound) -> None:
     """The host's end of each line has its own."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()

@@ -80,6 +80,7 @@ def test_faults_of_a_header() -> None:
     assert fault_of(good[:6] + (99).to_bytes(2, "big") + good[8:]) is Fault.GARBAGE
 
 
+@pytest.mark.promise("malformed-frames")
 @pytest.mark.parametrize("kind", Kind)
 def test_each_kind_has_its_limit(kind: Kind) -> None:
     """A header that announces more than its kind may have is refused before the body is looked at."""
@@ -97,6 +98,7 @@ def test_too_much_is_not_even_packed() -> None:
     assert caught.value.fault is Fault.OVERSIZED
 
 
+@pytest.mark.promise("malformed-frames")
 @pytest.mark.parametrize(
     ("frames", "size", "fault"),
     [(0, 10, Fault.TRUNCATED), (1, 9, Fault.TRUNCATED), (2, 10, Fault.OVERSIZED), (1, 11, Fault.OVERSIZED)],

@@ -25,7 +25,7 @@ from bridge.certificate import Certificate, OutOfMemory, Verdict
 from bridge.channel import Progress
 from bridge.errors import CallCancelled, CallDeadline, ProtocolError, WorkerDied
 from bridge.run_dir import RunDirectory
-from supervision.clock import MonotonicClock
+from supervision.clock import MonotonicClock, VirtualClock
 
 #: Bytes; a worker is up with a tenth of it.
 LIMIT = 400 * 1024 * 1024
@@ -207,13 +207,19 @@ def test_a_crash_at_the_start(house: House, site: Callable[[str], dict[str, str]
 
 
 @pytest.mark.promise("failed-start-explained")
-def test_a_start_that_takes_too_long(house: House, tmp_path: Path) -> None:
+def test_a_start_that_takes_too_long(no_leaks: None, tmp_path: Path) -> None:
     """Killed at its start deadline while an import hangs: where it hangs is in the stacks."""
+    clock = VirtualClock()
+    house = House(clock=clock)
     (tmp_path / "zmq.py").write_text(
         "import signal\nprint('waiting for a licence', flush=True)\nsignal.pause()\n"
     )
+    life = house.launch(path=[str(tmp_path)], start_timeout=4)
+    life.line("waiting for a licence")
+    clock.advance(4)
 
-    golden.check("start-timeout", house.launch(path=[str(tmp_path)], start_timeout=2).death())
+    golden.check("start-timeout", life.death())
+    house.close()
 
 
 SERVICE = """

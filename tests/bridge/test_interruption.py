@@ -44,9 +44,13 @@ def test_only_the_call_that_is_named_is_interrupted(board: Board) -> None:
     board.cancelled = 4
     assert interruption.run(interrupt_me, (), {}) == "went on"
     interruption.begin(6)
-    board.cancelled = 6
+
+    def cancelled_in_the_middle() -> str:
+        board.cancelled = 6
+        return interrupt_me()
+
     with pytest.raises(CallInterrupted):
-        interruption.run(interrupt_me, (), {})
+        interruption.run(cancelled_in_the_middle, (), {})
     assert interruption.struck == 6
     assert interrupt_me() == "went on"
 
@@ -60,10 +64,35 @@ def test_a_call_that_was_named_before_it_began_does_not_begin(board: Board) -> N
     assert interruption.window == 0
 
 
-def test_a_signal_in_the_moment_of_the_return_takes_nothing_away(board: Board) -> None:
-    """The function itself has the signal sent, in C, and returns: what it returned is kept."""
+class CancelledAfterOneLook:
+    """A board on which the call 5 is cancelled as soon as it has been seen that it is not."""
+
+    looks = 0
+
+    @property
+    def cancelled(self) -> int:
+        self.looks += 1
+        return 5 if self.looks > 1 else 0
+
+
+def test_nothing_is_interrupted_before_the_call_s_own_code(board: Board) -> None:
+    """What its arguments need is imported in one go: half an import may stay for ever. It is interrupted right after that."""
     interruption.begin(5)
     board.cancelled = 5
+    assert interrupt_me() == "went on"
+
+    done: list[int] = []
+    with pytest.raises(CallInterrupted):
+        interruption.run(done.append, (1,), {})
+    assert done == []
+
+
+def test_a_signal_in_the_moment_of_the_return_takes_nothing_away(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The function itself has the signal sent, in C, and returns: what it returned is kept."""
+    interruption.begin(5)
+    monkeypatch.setattr(interruption, "_board", CancelledAfterOneLook())
 
     assert interruption.run(_thread.interrupt_main, (), {}) is None
 

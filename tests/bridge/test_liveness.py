@@ -135,7 +135,7 @@ def test_a_call_that_holds_the_gil_is_not_dead(house: House) -> None:
     """Nothing of its process answers for many times the grace; it runs, so it is left to its call."""
     life = house.ready(ping_interval=0.02, silence_grace=0.05)
 
-    assert life.call(there.hold_the_gil_for, 1.0) == "done"
+    assert life.call(there.hold_the_gil_for_long) == "done"
     assert life.call(os.getpid) == life.interpreter.pid
 
 

@@ -172,3 +172,22 @@ def test_code_that_took_the_handler_away_is_killed_all_the_same(life: Life) -> N
 
     assert caught.value.certificate is not None
     assert caught.value.certificate.stacks == ()
+
+
+def test_a_crash_while_the_stacks_are_written_is_the_kills(life: Life) -> None:
+    """It was to be killed, and reading the frames of running threads may crash: nobody's code is blamed for that."""
+    with pytest.raises(CallDeadline) as caught:
+        life.call(deadly.crash_when_examined, timeout=0.5)
+
+    certificate = caught.value.certificate
+    assert certificate is not None
+    assert (certificate.verdict, certificate.signal) == (Verdict.DEADLINE, "SIGSEGV")
+    assert certificate.sent_by_us == "its call was not done in time"
+    assert certificate.call is not None
+
+
+def test_a_crash_that_nobody_asked_for_is_one(life: Life) -> None:
+    """The twin: the same crash with the same handler, and no deadline in sight."""
+    with pytest.raises(WorkerDied) as caught:
+        life.call(deadly.crash_when_examined, timeout=30, on_progress=lambda p: os.kill(p.pid, signal.SIGURG))
+    assert caught.value.certificate.verdict is Verdict.CRASH_SIGNAL

@@ -184,6 +184,12 @@ def hold_the_gil() -> None:
     collections.deque(itertools.repeat(None), maxlen=0)
 
 
+def report_and_hold_the_gil() -> None:
+    """Say that it runs, then hold the GIL."""
+    report(1)
+    hold_the_gil()
+
+
 def wait_for_ever() -> None:
     """Say that it runs, then wait for a signal that ends it."""
     report(1, 2, "here")
@@ -480,7 +486,7 @@ def _link(fd: Path) -> str:
         return ""
 
 
-def hold_the_gil_for(seconds: float) -> str:
-    """Let no other thread of this process run for so long: usleep, called without giving the GIL up."""
-    ctypes.PyDLL(None).usleep(int(seconds * 1_000_000))
+def hold_the_gil_for_long() -> str:
+    """Let no other thread of this process run for about a second, whatever signals come: a loop within one instruction."""
+    sum(range(50_000_000))
     return "done"

@@ -14,7 +14,7 @@ from bridge.interpreter_process import Interpreter
 from bridge.launchers.launcher import Launcher
 from bridge.options import InterpreterOptions
 from bridge.payload import EncodedCall, encode_call
-from supervision.clock import MonotonicClock
+from supervision.clock import Clock, MonotonicClock
 from supervision.events import Event
 
 __all__ = ["PATIENCE", "House", "Life"]
@@ -75,8 +75,8 @@ class Life:
 class House:
     """A hub with its interpreters."""
 
-    def __init__(self, launcher: Launcher | None = None) -> None:
-        self.clock = MonotonicClock()
+    def __init__(self, launcher: Launcher | None = None, clock: Clock | None = None) -> None:
+        self.clock = clock or MonotonicClock()
         self.hub = Hub("house", clock=self.clock, launcher=launcher)
         self.hub.start()
         self._incarnations = 0

@@ -16,6 +16,7 @@ __all__ = [
     "abort",
     "babble",
     "bus_error",
+    "crash_when_examined",
     "divide",
     "dump_and_wait",
     "eat_and_leave",
@@ -81,6 +82,18 @@ def stop() -> None:
     sys.stdout.flush()
     os.kill(os.getpid(), signal.SIGSTOP)
     sum(range(2**62))
+
+
+def crash_when_examined() -> None:
+    """Crash when the stacks are asked for, as faulthandler does at times; until then hear nothing."""
+    signal.signal(signal.SIGURG, lambda *_: segfault())
+    report(1)
+    while True:
+        try:
+            while True:
+                signal.pause()
+        except KeyboardInterrupt:
+            continue
 
 
 def dump_and_wait() -> None:

@@ -15,13 +15,16 @@ import attrs
 import pool_functions as work
 
 from actors import Pool
+from bridge.channel import Progress
 from bridge.errors import BridgeError, WorkerDied
 from bridge.platform import require_supported
 
-__all__ = ["Fire", "Outcome", "Quantities"]
+__all__ = ["Fire", "Outcome", "Quantities", "children"]
 
 #: Seconds of the longest call.
 LONGEST = 0.02
+#: How many of the kills are aimed at a worker whose call has said that it runs, if there is one; the rest at any.
+AIMED = 0.9
 
 
 @attrs.frozen
@@ -33,15 +36,22 @@ class Quantities:
     processes: int
 
     @classmethod
-    def now(cls) -> Quantities:
-        """Count what this process has."""
-        children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-        for task in Path("/proc/self/task").iterdir():
-            with contextlib.suppress(OSError):
-                children += (task / "children").read_text().split()
+    def now(cls, others: frozenset[str]) -> Quantities:
+        """Count what this process has, without those of its *children* that are others' affair."""
         return cls(
-            sum(1 for _ in Path("/proc/self/fd").iterdir()), threading.active_count(), len({*children})
+            sum(1 for _ in Path("/proc/self/fd").iterdir()),
+            threading.active_count(),
+            len(children() - others),
         )
+
+
+def children() -> frozenset[str]:
+    """Return the pids of all that this process has started and not reaped."""
+    found: set[str] = set()
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(OSError):
+            found.update((task / "children").read_text().split())
+    return frozenset(found)
 
 
 @attrs.define
@@ -76,6 +86,7 @@ class Fire:
         self._lock = threading.Lock()
         self._outcome = Outcome()
         self._over = threading.Event()
+        self._at: dict[int, int] = {}  #: the worker that runs the call of each caller, by its own report
 
     def run(self) -> Outcome:
         """Do it all; blocks until every call has ended."""
@@ -99,11 +110,15 @@ class Fire:
         ends: Counter[str] = Counter()
         struck = not_begun = 0
         wrong = []
+
+        def runs(progress: Progress) -> None:
+            self._at[caller] = progress.pid
+
         for number in range(share):
             # One in ten does nothing at all.
             length = max(0.0, rng.uniform(-0.1, 1.0)) * LONGEST
             try:
-                result = self._pool.call(work.after, length, (caller, number), timeout=60.0)
+                result = self._pool.call(work.after, length, (caller, number), timeout=60.0, on_progress=runs)
             except WorkerDied as error:
                 ends["WorkerDied"] += 1
                 struck += error.started
@@ -120,6 +135,8 @@ class Fire:
                 ends["result"] += 1
                 if result != (caller, number):
                     wrong.append(f"{result} for {(caller, number)}")
+            finally:
+                self._at.pop(caller, None)
         with self._lock:
             self._outcome.ends += ends
             self._outcome.struck += struck
@@ -137,6 +154,9 @@ class Fire:
             workers = [each for each in self._pool.status().workers if each.state in {"ready", "busy"}]
             # One that was struck already may not have ended yet.
             pids = [each.pid for each in workers if each.pid not in struck]
+            if rng.random() < AIMED:
+                at_work = {*self._at.copy().values()}
+                pids = [pid for pid in pids if pid in at_work] or pids
             if pids and _kill_own(pid := rng.choice(pids)):
                 struck.append(pid)
                 self._outcome.kills += 1

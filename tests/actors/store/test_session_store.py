@@ -89,6 +89,21 @@ def test_concurrent_increments_by_threads_are_all_counted(path: Path, no_leaks: 
         assert store.statistics().conflicts == 0
 
 
+def test_many_may_open_a_new_file_at_once(tmp_path: Path, no_leaks: None) -> None:
+    """Each of eight threads with a store of its own, ten times: to make the file is no race that one can lose."""
+    opened: list[int] = []
+    for number in range(10):
+        path = tmp_path / f"{number}.db"
+
+        def open_it(path: Path = path, number: int = number) -> None:
+            with SessionStore(path, busy_timeout=PATIENCE):
+                opened.append(number)
+
+        at_once(*[open_it] * 8)
+
+    assert len(opened) == 80
+
+
 @pytest.mark.promise("session-store")
 def test_concurrent_increments_by_processes_are_all_counted(path: Path, no_leaks: None) -> None:
     """Four processes that open a new file at the same moment, and this one: none is lost, and none refused."""
