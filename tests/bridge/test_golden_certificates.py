@@ -212,14 +212,16 @@ def test_a_start_that_takes_too_long(no_leaks: None, tmp_path: Path) -> None:
     clock = VirtualClock()
     house = House(clock=clock)
     (tmp_path / "zmq.py").write_text(
-        "import signal\nprint('waiting for a licence', flush=True)\nsignal.pause()\n"
+        # The signal that has the stacks written wakes it up.
+        "import signal\nprint('waiting for a licence', flush=True)\nwhile True: signal.pause()\n"
     )
     life = house.launch(path=[str(tmp_path)], start_timeout=4)
     life.line("waiting for a licence")
     clock.advance(4)
 
-    golden.check("start-timeout", life.death())
+    certificate = life.death()
     house.close()
+    golden.check("start-timeout", certificate)
 
 
 SERVICE = """
