@@ -20,6 +20,7 @@ HOMES = {
     "loguru": ("supervision.observer", "actors.demo"),
     "zmq": (
         "bridge.channel",
+        "bridge.turn",
         "bridge.connection",
         "bridge.hub",
         "bridge.probe",

@@ -225,7 +225,7 @@ def test_a_call_that_has_not_begun_is_not_begun(house: House) -> None:
         flagged.join(PATIENCE)
 
     def go_on() -> None:
-        board = life.interpreter.channel._board
+        board = life.interpreter.channel.wires.board
         while board.cancelled == 0:
             pass
         os.kill(pid, signal.SIGCONT)

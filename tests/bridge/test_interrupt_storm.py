@@ -26,7 +26,7 @@ def test_no_call_gets_an_interrupt_of_another(house: House, seed: int) -> None:
     """
     life = house.ready(graces=Graces(flag=20, interrupt=20, terminate=20))
     pid, channel = life.interpreter.pid, life.interpreter.channel
-    board = channel._board
+    board = channel.wires.board
     chance = random.Random(seed)
     named: set[int] = set()
     fired = 0
@@ -76,6 +76,6 @@ def test_an_idle_worker_takes_no_notice(house: House) -> None:
     """Between two calls there is nothing to interrupt, whatever the board says."""
     life = house.ready()
     for n in range(1, 200):
-        life.interpreter.channel._board.cancelled = n - 1
+        life.interpreter.channel.wires.board.cancelled = n - 1
         os.kill(life.interpreter.pid, signal.SIGINT)
         assert life.call(there.add, n, n) == 2 * n
