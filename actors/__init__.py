@@ -21,9 +21,14 @@ if TYPE_CHECKING:
     from actors.errors import SessionLost as SessionLost
     from actors.errors import SessionNotBound as SessionNotBound
     from actors.errors import UnknownOption as UnknownOption
+    from actors.future import CallFuture as CallFuture
+    from actors.mapping import MapResults as MapResults
     from actors.options import PoolOptions as PoolOptions
     from actors.pool import Pool as Pool
     from actors.session import Session as Session
+    from actors.status import PoolStatus as PoolStatus
+    from actors.status import SessionStatus as SessionStatus
+    from actors.status import WorkerStatus as WorkerStatus
     from actors.store.errors import MigrationFailed as MigrationFailed
     from actors.store.errors import NotOwner as NotOwner
     from actors.store.errors import NotStorable as NotStorable
@@ -92,6 +97,7 @@ __all__ = [
     "CallCancelled",
     "CallDeadline",
     "CallExpired",
+    "CallFuture",
     "CallSelf",
     "CallTimeout",
     "ChannelUnavailable",
@@ -108,6 +114,7 @@ __all__ = [
     "InterpreterUnusable",
     "InvalidSpec",
     "LaunchFailed",
+    "MapResults",
     "MaxChildren",
     "MigrationFailed",
     "NoPong",
@@ -126,6 +133,7 @@ __all__ = [
     "PoolNotRunning",
     "PoolOptions",
     "PoolSaturated",
+    "PoolStatus",
     "ProtocolError",
     "RemoteError",
     "RemoteTraceback",
@@ -137,6 +145,7 @@ __all__ = [
     "SessionExpired",
     "SessionLost",
     "SessionNotBound",
+    "SessionStatus",
     "SessionStore",
     "SimpleOneForOne",
     "StartError",
@@ -154,6 +163,7 @@ __all__ = [
     "UnknownOption",
     "VersionConflict",
     "WorkerDied",
+    "WorkerStatus",
 ]
 
 _MODULES = {
@@ -170,9 +180,12 @@ _MODULES = {
         "SessionNotBound",
         "UnknownOption",
     ),
+    "actors.future": ("CallFuture",),
+    "actors.mapping": ("MapResults",),
     "actors.options": ("PoolOptions",),
     "actors.pool": ("Pool",),
     "actors.session": ("Session",),
+    "actors.status": ("PoolStatus", "SessionStatus", "WorkerStatus"),
     "actors.store.errors": (
         "MigrationFailed",
         "NotOwner",

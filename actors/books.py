@@ -30,7 +30,6 @@ from actors.status import PoolStatus, WorkerStatus
 from actors.ticket import Ticket, WhenFull
 from bridge.certificate import Certificate
 from bridge.interpreter_process import Interpreter
-from supervision.clock import open_gate
 from supervision.exit_reason import ExitReason, is_failure
 
 __all__ = ["Books"]
@@ -103,7 +102,7 @@ class Books:
             if ticket.key is not None and lease.interpreter is None:
                 lease.interpreter = self._interpreters[ticket.key]
             if lease.interpreter is not None or lease.refusal is not None:
-                open_gate(lease.gate)
+                lease.wake()
         self._refuse_busy()
 
     # Requests
@@ -114,7 +113,7 @@ class Books:
         while (ticket := self._scheduler.late(now)) is not None:
             lease = self._leases[ticket]
             lease.refuse(CallExpired(self.pool, lease.timeout), Outcome.TIMEOUT)
-            open_gate(lease.gate)
+            lease.wake()
 
     def request(self, lease: Lease, timeout: float, spent: float) -> bool:
         """Grant *lease* a worker, refuse it, or put it into the queue; returns whether that was decided."""
@@ -136,6 +135,14 @@ class Books:
             refusal = SessionBusy(ticket.session or "")
         lease.refuse(refusal, Outcome.REJECTED)
         return True
+
+    def has_place(self, lease: Lease) -> bool:
+        """Return whether *lease* was decided, or waits in a queue that is not too long."""
+        return lease.ticket.queue is None or len(self._scheduler.waiters) <= self._max_queue
+
+    def next_deadline(self) -> float:
+        """Return when the first of those who wait is to be told that no worker came in time; ``math.inf``: never."""
+        return self._scheduler.waiters.next_deadline()
 
     def give_up(self, lease: Lease) -> None:
         """Its time is over; nothing happens to one that was granted a worker, or refused, in the same moment."""
@@ -298,7 +305,11 @@ class Books:
 
     def _has_place(self, lease: Lease) -> bool:
         """See to it that the queue, which *lease* has just joined, is not too long; returns whether it was refused."""
-        if self._when_full is WhenFull.BLOCK or len(self._scheduler.waiters) <= self._max_queue:
+        if (
+            lease.patient
+            or self._when_full is WhenFull.BLOCK
+            or len(self._scheduler.waiters) <= self._max_queue
+        ):
             return False
         ticket = lease.ticket
         victim = self._scheduler.waiters.makes_room() if self._when_full is WhenFull.SHED else ticket
@@ -312,7 +323,7 @@ class Books:
             ticket, key = grant
             lease = self._leases[ticket]
             lease.interpreter = self._interpreters[key]
-            open_gate(lease.gate)
+            lease.wake()
             self._refuse_busy()
 
     def _refuse_busy(self) -> None:
@@ -326,7 +337,7 @@ class Books:
         for ticket in tickets:
             lease = self._leases[ticket]
             lease.refuse(error, Outcome.REJECTED)
-            open_gate(lease.gate)
+            lease.wake()
 
     def _end(self, lease: Lease) -> None:
         """Count *lease* and forget it. The new counts are written down first, so that a mend counts it once, too."""

@@ -7,6 +7,7 @@ actors feed it (``expect``, ``ready``, ``gone``), the pool actor opens and close
 from __future__ import annotations
 
 import copy
+import functools
 import threading
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar, final
@@ -68,10 +69,9 @@ class Desk:
             max_overflow=max_overflow,
         )
         self._clock: Clock | None = None
-        self._started: Callable[[], None] | None = (
-            None  #: told, without the lock, of each start that is complete
-        )
-        self._crowded: Callable[[], None] | None = None  #: likewise, when more overflow workers are wanted
+        #: Told, without the lock: of each start that is complete; and when more overflow workers are wanted.
+        self._started: Callable[[], None] | None = None
+        self._crowded: Callable[[], None] | None = None
         self._torn = False  #: whether an operation is under way; whoever finds it so mends what was cut off
         self._gates: list[tuple[Callable[[], bool], threading.Lock]] = []  #: what is waited for, and by whom
 
@@ -95,19 +95,41 @@ class Desk:
             SessionBusy: Its worker is not free, and its mode is not to wait.
             CallExpired: No worker became free in time.
         """
-        if not self._do(self._books.request, lease, timeout, spent):
-            if (
-                self.max_overflow
-                and self._crowded is not None
-                and self._do(self._books.overflow.is_news, self.now())
-            ):
-                self._crowded()
+        if not self._request(lease, timeout, spent):
             assert self._clock is not None  # before it was opened, every request is refused
             self._clock.acquire(lease.gate, timeout - spent)
             # The grant is decided under the lock in which the waiter gives up, so none is lost in between.
             self._do(self._books.give_up, lease)
         if lease.refusal is not None:
             raise copy.copy(lease.refusal)  # several threads may be told the same
+
+    def enter(self, lease: Lease, timeout: float, spent: float = 0.0) -> None:
+        """Ask for a worker for *lease*, and do not wait for it: ``lease.wake`` is called when that is decided.
+
+        Blocks only where the queue is full and its callers are to wait; then as long as it is, within *timeout*.
+
+        Args:
+            lease: Empty; unless this raises, ``give_back`` is due. It may have a worker when this returns.
+            timeout: As of ``checkout``.
+            spent: Likewise.
+
+        Raises:
+            PoolError: As ``checkout``, if it is decided at once; it has been given back.
+        """
+        placed = functools.partial(self._books.has_place, lease)
+        try:
+            decided = self._request(lease, timeout, spent) or self._do(placed)
+            if not decided and not self._wait(placed, timeout - spent):
+                self._do(self._books.give_up, lease)
+            if lease.refusal is not None:
+                raise copy.copy(lease.refusal)
+        except BaseException:
+            self.give_back(lease)
+            raise
+
+    def next_deadline(self) -> float:
+        """Return when the first of those who wait must be told that no worker came in time; ``math.inf``: never."""
+        return self._do(self._books.next_deadline)
 
     def give_back(self, lease: Lease) -> None:
         """End *lease* and count its call under its outcome; never blocks. Twice is fine.
@@ -278,6 +300,14 @@ class Desk:
     def worker_status(self, key: int) -> WorkerStatus | None:
         """Return one worker as it is now; None when it is gone."""
         return self._do(self._books.worker_status, key)
+
+    def _request(self, lease: Lease, timeout: float, spent: float) -> bool:
+        """Ask for a worker; returns whether that is decided."""
+        decided = self._do(self._books.request, lease, timeout, spent)
+        crowded = self._crowded if self.max_overflow and not decided else None
+        if crowded is not None and self._do(self._books.overflow.is_news, self.now()):
+            crowded()
+        return decided
 
     # The lock
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, final
+from typing import Any
 
 from actors.errors import PoolError
 from actors.ledger import Outcome
 from actors.ticket import SessionMode, Ticket
 from bridge.interpreter_process import Interpreter
+from supervision.clock import open_gate
 
 __all__ = ["Lease"]
 
 
-@final
 class Lease:
     """One caller's request for a worker, empty until the desk fills it.
 
@@ -22,7 +22,7 @@ class Lease:
     """
 
     __slots__ = (
-        "dispatched", "gate", "interpreter", "outcome", "over", "refusal", "tally", "ticket", "timeout",
+        "dispatched", "gate", "interpreter", "outcome", "over", "patient", "refusal", "tally", "ticket", "timeout",
     )  # fmt: skip
 
     def __init__(
@@ -34,6 +34,7 @@ class Lease:
     ) -> None:
         #: Its ``key`` is the worker that is held; written under the desk's lock.
         self.ticket = Ticket(session, mode=mode, priority=priority)
+        self.patient = False  #: whether it waits where the queue is full, whatever the pool's rule; set before the checkout
         self.timeout = 0.0  #: seconds that its caller gave it; likewise
         self.interpreter: Interpreter | None = None  #: of that worker; likewise
         self.refusal: PoolError | None = None  #: why there will be no worker; likewise
@@ -45,6 +46,10 @@ class Lease:
         self.over = False  #: whether it was given back and nothing is left to do; its caller's
         self.gate = threading.Lock()  #: opened when a worker is granted or ``refusal`` is set
         self.gate.acquire()
+
+    def wake(self) -> None:
+        """Tell who waits that there is a worker, or a refusal. Under the desk's lock; never blocks."""
+        open_gate(self.gate)
 
     @property
     def clean(self) -> bool:

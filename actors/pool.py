@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import atexit
 import threading
-from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar, final
+from typing import TYPE_CHECKING, final
 
+from actors.caller import Caller
 from actors.calling import Calling
 from actors.configuration import as_keywords, pool_options
 from actors.desk import Desk
 from actors.errors import PoolNotRunning
-from actors.lease import Lease
+from actors.multiplexer import Multiplexer
 from actors.pool_tree import pool_spec
 from actors.session import Session
 from actors.status import PoolStatus, SessionStatus
@@ -31,19 +31,16 @@ if TYPE_CHECKING:
     from typing import Any, Never
 
     from actors.configuration import Source
-    from bridge.channel import Progress
     from bridge.launchers.launcher import Launcher
 
 __all__ = ["Pool"]
-
-T = TypeVar("T")
 
 #: Seconds for a pool that was forgotten to end when the interpreter exits.
 _AT_EXIT = 5.0
 
 
 @final
-class Pool:
+class Pool(Caller):
     """A supervised set of Python interpreter processes that run functions for any thread of this one.
 
     Alone (``with Pool(...) as pool``, or ``start()`` and ``close()``) it has a tree of its own. In a bigger tree give
@@ -113,7 +110,8 @@ class Pool:
             when_full=self.options.when_full,
             max_overflow=self.options.max_overflow,
         )
-        self.calling = Calling(self.desk, self.options.interpreter)
+        calling = Calling(self.desk, self.options.interpreter)
+        super().__init__(calling, Multiplexer(self.desk, calling))
         self._lock = threading.Lock()  #: guards the two below: a pool lives in one tree
         self._tree: Tree | None = None  #: its own, if it stands alone
         self._given = False  #: whether it was given to a supervisor
@@ -124,44 +122,6 @@ class Pool:
         return cls(**as_keywords(pool_options(source, keywords, table=table)))
 
     # Calls
-
-    def call(
-        self,
-        function: Callable[..., T],
-        /,
-        *args: object,
-        timeout: float = 30.0,
-        priority: int = 0,
-        on_progress: Callable[[Progress], None] | None = None,
-        **kwargs: object,
-    ) -> T:
-        """Run ``function(*args, **kwargs)`` in a worker and return its result. Blocks the calling thread.
-
-        Args:
-            function: Importable by the worker, or defined in the script that is ``__main__``.
-            args: Pickled (protocol 5; big buffers travel beside the pickle, uncopied).
-            timeout: Seconds from now, for waiting, sending and running together; ``math.inf``: no limit. A call
-                that overruns it while it runs is ended: told, interrupted, and then killed with all that its worker
-                started, which takes a second more at the most (``InterpreterOptions.graces``).
-            priority: Of those who wait, higher is served first; equals in order of arrival.
-            on_progress: Called in this thread for each ``report(n, total)`` of the running function.
-            kwargs: Likewise pickled. ``timeout``, ``priority`` and ``on_progress`` are taken; bind one of those names
-                of your own function with ``functools.partial``.
-
-        Returns:
-            What the function returned.
-
-        Raises:
-            PoolError: Nothing was executed; its subclasses say why: ``PoolNotRunning``, ``PoolSaturated``,
-                ``CallExpired``, ``PoolCannotStart``, ``PoolGaveUp``.
-            NotPicklable: An argument cannot be sent; nothing was executed.
-            CallDeadline: The call ran and overran; its ``certificate`` says whether its worker had to be killed.
-            CallCancelled: Another thread cancelled it, by ``Interpreter.cancel``.
-            WorkerDied: The worker died under the call; its ``certificate`` says how, ``started`` whether it had begun.
-            RemoteError: The function raised what could not be brought over.
-            BaseException: Whatever the function raised, with the remote traceback as its cause.
-        """
-        return self.calling.run(Lease(priority=priority), function, args, kwargs, timeout, on_progress)
 
     def session(self, id: str, *, mode: SessionMode | str = SessionMode.STRICT_QUEUE) -> Session:
         """Return a handle on the session *id*. Never blocks; a session begins with its first call.
@@ -260,7 +220,7 @@ class Pool:
                     self.options.name, "in a tree of its own already, and a pool lives in one tree"
                 )
             self._given = True
-        return pool_spec(self.options, self.desk, restart=restart, significant=significant)
+        return pool_spec(self.options, self.desk, self.multiplexer, restart=restart, significant=significant)
 
     @property
     def tree(self) -> Tree:
@@ -274,7 +234,16 @@ class Pool:
                 raise PoolNotRunning(self.options.name, "part of a supervisor's tree; ask that tree")
             if self._tree is None:
                 self._tree = Tree(
-                    "tree", [pool_spec(self.options, self.desk, restart=Restart.TRANSIENT, significant=False)]
+                    "tree",
+                    [
+                        pool_spec(
+                            self.options,
+                            self.desk,
+                            self.multiplexer,
+                            restart=Restart.TRANSIENT,
+                            significant=False,
+                        )
+                    ],
                 )
             return self._tree
 

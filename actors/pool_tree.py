@@ -3,6 +3,7 @@
 pool (rest_for_one; ends when its pool actor gives up)
 bridge     the I/O thread, the zmq context, the run directory
 sessions   ends sessions that nobody uses
+calls      the thread that talks to workers for submitted calls
 workers    dynamic; each worker owns one interpreter process, and is temporary
 pool       brings the set of workers to its target
 """
@@ -14,6 +15,8 @@ from typing import Final
 
 from actors.desk import Desk
 from actors.hub_actor import HubActor, HubSlot
+from actors.multiplexer import Multiplexer
+from actors.multiplexer_actor import MultiplexerActor
 from actors.options import PoolOptions
 from actors.pool_actor import PoolActor
 from actors.session_affinity import SessionAffinity
@@ -36,8 +39,10 @@ __all__ = ["pool_spec"]
 _WORKER_SHUTDOWN: Final = 6.0
 
 
-def pool_spec(options: PoolOptions, desk: Desk, *, restart: Restart, significant: bool) -> ChildSpec:
-    """Return the spec of a pool with *options* around *desk*."""
+def pool_spec(
+    options: PoolOptions, desk: Desk, multiplexer: Multiplexer, *, restart: Restart, significant: bool
+) -> ChildSpec:
+    """Return the spec of a pool with *options* around *desk* and *multiplexer*."""
     slot = HubSlot()
     flags = SupFlags(
         strategy=Strategy.REST_FOR_ONE, intensity=3, period=30.0, auto_shutdown=AutoShutdown.ANY_SIGNIFICANT
@@ -45,6 +50,7 @@ def pool_spec(options: PoolOptions, desk: Desk, *, restart: Restart, significant
     children = (
         ChildSpec(id="bridge", start=HubActor, args=(slot, desk, options.launcher)),
         ChildSpec(id="sessions", start=SessionAffinity, args=(desk, options.session_ttl)),
+        ChildSpec(id="calls", start=MultiplexerActor, args=(desk, multiplexer)),
         ChildSpec(id="workers", start=DynamicSupervisor, type=ChildType.SUPERVISOR),
         ChildSpec(
             id="pool",

@@ -114,6 +114,11 @@ class Waiters:
         first = self._deadlines.first()
         return first if first is not None and first.deadline <= now else None
 
+    def next_deadline(self) -> float:
+        """Return the earliest deadline; ``math.inf``: there is none."""
+        first = self._deadlines.first()
+        return math.inf if first is None else first.deadline
+
     def makes_room(self) -> Ticket | None:
         """Return the newest of the lowest priority."""
         return self._makes_room.first()

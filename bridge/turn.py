@@ -138,8 +138,13 @@ class Turn:
         """When its answer must be here, on the clock."""
         return self.since + self._timeout
 
+    @property
+    def is_answered(self) -> bool:
+        """Whether ``look`` has found the answer, and ``end`` will not wait for anything."""
+        return self._answer is not None and not self._wires.enforcement.is_active
+
     def look(self) -> bool:
-        """Take what has come; never blocks. Returns whether ``end`` will not wait for the interpreter."""
+        """Take what has come; never blocks. Returns whether ``end`` will not wait for the interpreter to say more."""
         try:
             for _ in range(_AT_ONCE):
                 message = receive(self._wires.bare)

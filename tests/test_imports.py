@@ -24,6 +24,7 @@ HOMES = {
         "bridge.connection",
         "bridge.hub",
         "bridge.probe",
+        "bridge.switchboard",
         "bridge.interpreter",
         "bridge.launchers.fake",
     ),

@@ -68,6 +68,12 @@ def wait_for_file(path: str) -> int:
     return os.getpid()
 
 
+def wait_at(gate: str, value: Any = None) -> Any:
+    """Wait at a gate of the test's until it is opened, and return *value*."""
+    Path(gate).read_bytes()
+    return value
+
+
 def report_and_hold_the_gil() -> None:
     """Say that it runs, then never let another thread of this process run."""
     report(1, 2, "here")
