@@ -35,10 +35,6 @@ from supervision.exit_reason import ExitReason, is_failure
 __all__ = ["Books"]
 
 
-def _at_no_time() -> float:
-    return 0.0
-
-
 @final
 class Books:
     """See ``Desk``, whose arguments these are."""
@@ -56,7 +52,7 @@ class Books:
     ) -> None:
         self.pool = pool
         self.target = target
-        self.now: Callable[[], float] = _at_no_time
+        self.now: Callable[[], float] = lambda: 0.0
         self._max_queue = max_queue
         self._when_full = when_full
         self._scheduler = Scheduler(Affinity(session_ttl, binds=affinity), sheds=when_full is WhenFull.SHED)

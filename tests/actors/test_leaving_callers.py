@@ -66,7 +66,6 @@ def _leave_by_a_cancelled_task(pool: Pool) -> None:
             await asyncio.wrap_future(call)
 
         task = asyncio.create_task(ask())
-        await asyncio.sleep(0)
         await asyncio.to_thread(_runs, call)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

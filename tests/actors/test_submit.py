@@ -127,6 +127,7 @@ def test_a_future_that_waits_too_long_expires_and_is_not_executed(no_leaks: None
 def test_a_future_that_overruns_is_ended_alone(no_leaks: None) -> None:
     """Its worker is interrupted, or killed if it must be; the neighbour's goes on."""
     with Pool(workers=2) as pool:
+        assert pool.wait_ready(PATIENCE)
         soft = pool.submit(work.wait_to_be_killed, timeout=0.2)
         hard = pool.submit(work.hold_the_gil, timeout=1.5)
 
