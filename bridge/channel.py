@@ -57,9 +57,8 @@ class DataChannel:
         enforcement: Enforcement,
         codec: str = PICKLE,
     ) -> None:
-        self.wires = Wires(owner, socket, pidfd, board, clock, enforcement, codec)
+        self.wires = Wires(owner, socket, pidfd, board, clock, enforcement, codec, conversation)
         self._clean = True  # written by the thread that has the call
-        self._conversation = conversation  # replaced by the hub's thread at open, and by close
         self._lease = threading.Lock()  # held as long as a call is in it, and for ever after close
         self._last_id = 0  # written under the lease, as is the next
         self._turn: Turn | None = None
@@ -82,7 +81,7 @@ class DataChannel:
 
     def open(self, conversation: Conversation) -> None:
         """Hand the socket over: the handshake is complete. On the hub's thread."""
-        self._conversation = conversation
+        self.wires.conversation = conversation
 
     def running(self) -> CallRecord | None:
         """Return the call that is in the interpreter; None also once its answer is on its way. From any thread."""
@@ -173,11 +172,11 @@ class DataChannel:
         Returns:
             Whether it is closed.
         """
-        if self._conversation.state is State.CLOSED:
+        if self.wires.conversation.state is State.CLOSED:
             return True
         if not self.wires.clock.acquire(self._lease, timeout):
             return False
-        self._conversation = self._conversation.closed()
+        self.wires.conversation = self.wires.conversation.closed()
         self.socket.close(linger=0)
         self._lease.release()
         return True
@@ -192,9 +191,8 @@ class DataChannel:
             raise self._unavailable(
                 f"its codec is {wires.codec}, and the call is encoded with {request.codec}"
             )
-        turn.conversation = self._conversation
-        if turn.conversation.state is not State.OPEN:
-            raise self._unavailable(f"it is {turn.conversation.state.value}")
+        if wires.conversation.state is not State.OPEN:
+            raise self._unavailable(f"it is {wires.conversation.state.value}")
         self._clean = False
         self._last_id = turn.id = self._last_id + 1
         turn.since = wires.clock.now()
@@ -217,7 +215,7 @@ class DataChannel:
 
     def _unavailable(self, reason: str) -> Exception:
         """Return why no call can run: of a dead interpreter its death, which is what the caller can act on."""
-        certificate = self.wires.owner.account(0.0) if self._conversation.state is State.CLOSED else None
+        certificate = self.wires.owner.account(0.0) if self.wires.conversation.state is State.CLOSED else None
         if certificate is not None:
             return WorkerDied(certificate, started=False)
         return ChannelUnavailable(self.wires.owner.worker, reason)

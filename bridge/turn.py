@@ -82,6 +82,7 @@ class Wires:
     clock: Clock
     enforcement: Enforcement  #: ends those that must end
     codec: str
+    conversation: Conversation  #: replaced by the hub's thread at open, and by close
     bare: exchange.Bare = attrs.field(init=False)
     #: What a call waits for: a message, or the interpreter's death.
     watched: list[Any] = attrs.field(init=False)
@@ -102,20 +103,14 @@ class Turn:
         on_progress: Called with each report, in the thread that looks; what it raises leaves ``look`` or ``end``.
     """
 
-    __slots__ = (
-        "_answer",
-        "_broken",
-        "_on_progress",
-        "_timeout",
-        "_wires",
-        "clean",
-        "conversation",
-        "id",
-        "label",
-        "lends",
-        "over",
-        "since",
-    )
+    # Here, and not in __init__, which runs for each call: what few calls change.
+    _answer: exchange.Message | None = None
+    _broken: ProtocolError | None = None
+    id = 0  #: of the call; 0 until it is about to be sent
+    since = 0.0  #: when that was
+    over = False  #: whether its answer was taken: nobody may end it any more
+    clean = False  #: whether nothing of it is, or will be, left in the channel
+    lends = False  #: whether it has the channel
 
     def __init__(
         self, wires: Wires, label: str, timeout: float, on_progress: Callable[[Progress], None] | None
@@ -123,15 +118,7 @@ class Turn:
         self._wires = wires
         self._timeout = timeout
         self._on_progress = on_progress
-        self._answer: exchange.Message | None = None
-        self._broken: ProtocolError | None = None
         self.label = label
-        self.conversation: Conversation
-        self.id = 0  #: of the call; 0 until it is about to be sent
-        self.since = 0.0  #: when that was
-        self.over = False  #: whether its answer was taken: nobody may end it any more
-        self.clean = False  #: whether nothing of it is, or will be, left in the channel
-        self.lends = False  #: whether it has the channel
 
     @property
     def due(self) -> float:
@@ -230,8 +217,11 @@ class Turn:
     def _is_answer(self, message: exchange.Message) -> bool:
         """Return whether *message* is the answer; what comes before it is passed on here."""
         header, body = message
-        self.conversation.check_answer(header, self.id)
-        owner = self._wires.owner
+        wires = self._wires
+        wires.conversation.check_answer(header, self.id)
+        if header.kind is Kind.RESULT:
+            return True
+        owner = wires.owner
         if header.kind is Kind.PROGRESS:
             if self._on_progress is not None:
                 self._on_progress(progress_of(owner, body))
