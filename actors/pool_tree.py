@@ -60,6 +60,7 @@ def pool_spec(
                 _worker_specs(slot, desk, options.interpreter),
                 options.max_starting,
                 options.overflow_ttl,
+                options.start_interval,
             ),
             restart=Restart.TRANSIENT,
             significant=True,

@@ -104,6 +104,7 @@ def a_desk(
     ttl: float = 100.0,
     when_full: WhenFull = WhenFull.RAISE,
     max_overflow: int = 0,
+    lazy: bool = False,
 ) -> Desk:
     """Return a desk that is not open yet."""
     return Desk(
@@ -114,4 +115,5 @@ def a_desk(
         session_ttl=ttl,
         when_full=when_full,
         max_overflow=max_overflow,
+        lazy=lazy,
     )
