@@ -223,6 +223,11 @@ class Books:
         self._hand_over(self._scheduler.restore(key, self.now()))
         return False
 
+    def at_rest(self) -> tuple[tuple[int, Interpreter], ...]:
+        """See ``Desk.at_rest``."""
+        rows = self._scheduler.rows
+        return tuple(each for each in self._interpreters.items() if not rows[each[0]].held)
+
     def degrade(self, key: int) -> None:
         """See ``Desk.degrade``."""
         self._scheduler.degrade(key, self.now())
@@ -270,15 +275,9 @@ class Books:
     def status(self) -> PoolStatus:
         """See ``Desk.status``."""
         pids = {key: interpreter.pid for key, interpreter in self._interpreters.items()}
+        waiting = len(self._leases)
         return pool_picture(
-            self.pool,
-            self._state(),
-            self.target,
-            self._scheduler,
-            self._ledger,
-            pids,
-            len(self._leases),
-            self.now(),
+            self.pool, self._state(), self.target, self._scheduler, self._ledger, pids, waiting, self.now()
         )
 
     def worker_status(self, key: int) -> WorkerStatus | None:

@@ -261,6 +261,10 @@ class Desk:
         """
         return self._do(self._books.checked, key, healthy)
 
+    def at_rest(self) -> tuple[tuple[int, Interpreter], ...]:
+        """Return the workers that are up and that nobody holds, by their keys."""
+        return self._do(self._books.at_rest)
+
     def degrade(self, key: int) -> None:
         """Keep the worker without work until ``checked`` finds it healthy; a call that it runs goes on."""
         self._do(self._books.degrade, key)

@@ -139,6 +139,8 @@ class PoolOptions:
     lazy: bool = attrs.field(default=False, validator=_flag)
     max_starting: int = attrs.field(validator=_whole(1))
     start_interval: float = attrs.field(default=0.0, validator=_pause)
+    health_interval: float = attrs.field(default=math.inf, validator=_seconds)
+    health_timeout: float = attrs.field(default=5.0, validator=_seconds)
     launcher: Launcher | None = attrs.field(default=None, validator=_launcher)
 
     @max_starting.default

@@ -7,6 +7,7 @@ caller's own thread checks a worker out at the desk and talks to it over its dat
 from __future__ import annotations
 
 import atexit
+import math
 import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, final
@@ -68,6 +69,10 @@ class Pool(Caller):
         max_starting: How many workers may be starting at the same time, from the launch until the handshake; default: all.
             One whose start hangs holds its place until its ``start_timeout``.
         start_interval: Seconds from one batch of starts, of *max_starting* at most, to the next; 0: no pause.
+        health_interval: Seconds between two checks of the workers that nobody uses; ``math.inf``: none. One that does not
+            answer is kept without work until it does, and replaced when it has not for three checks in a row. (A process
+            that is stopped or gone is found without: ``InterpreterOptions.ping_interval``.)
+        health_timeout: Seconds for its answer.
         launcher: Brings the interpreters to life; default: as processes of this machine.
 
     Raises:
@@ -89,6 +94,8 @@ class Pool(Caller):
         lazy: bool = False,
         max_starting: int | None = None,
         start_interval: float = 0.0,
+        health_interval: float = math.inf,
+        health_timeout: float = 5.0,
         launcher: Launcher | None = None,
         **unknown: Never,
     ) -> None:
@@ -105,6 +112,8 @@ class Pool(Caller):
             "lazy": lazy,
             "max_starting": max_starting,
             "start_interval": start_interval,
+            "health_interval": health_interval,
+            "health_timeout": health_timeout,
             "launcher": launcher,
         }
         self.options = pool_options(keywords={**given, **unknown})
