@@ -274,18 +274,15 @@ class Books:
 
     def status(self) -> PoolStatus:
         """See ``Desk.status``."""
-        pids = {key: interpreter.pid for key, interpreter in self._interpreters.items()}
-        waiting = len(self._leases)
+        up, running = self._interpreters, len(self._leases)
         return pool_picture(
-            self.pool, self._state(), self.target, self._scheduler, self._ledger, pids, waiting, self.now()
+            self.pool, self._state(), self.target, self._scheduler, self._ledger, up, running, self.now()
         )
 
     def worker_status(self, key: int) -> WorkerStatus | None:
         """See ``Desk.worker_status``."""
         row = self._scheduler.rows.get(key)
-        interpreter = self._interpreters.get(key)
-        pid = None if interpreter is None else interpreter.pid
-        return None if row is None else worker_picture(row, self._ledger, pid)
+        return None if row is None else worker_picture(row, self._ledger, self._interpreters.get(key))
 
     def _state(self) -> str:
         if self._closed is None:

@@ -74,6 +74,7 @@ class FakeInterpreter:
 
     def __init__(self, pid: int = 1) -> None:
         self.pid = pid
+        self.silence = ""
         self.channel = FakeChannel()
         self.killed = False
 
