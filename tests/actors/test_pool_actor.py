@@ -298,6 +298,7 @@ def test_a_worker_without_a_bridge_is_tried_again_after_a_while() -> None:
         assert (house.desk.status().state, house.desk.status().deaths) == ("running", 0)
 
 
+@pytest.mark.promise("deterministic-clock")
 def test_probes_come_one_at_a_time_ever_more_slowly_and_then_no_more() -> None:
     """However many fail at once: three probes, each after twice as long; then the pool has given up, and says why."""
     with a_house(target=10) as house:
