@@ -107,23 +107,19 @@ class Desk:
         Blocks only where the queue is full and its callers are to wait; then as long as it is, within *timeout*.
 
         Args:
-            lease: Empty; unless this raises, ``give_back`` is due. It may have a worker when this returns.
+            lease: Empty. It may have a worker when this returns. Whatever comes of it, ``give_back`` is due.
             timeout: As of ``checkout``.
             spent: Likewise.
 
         Raises:
-            PoolError: As ``checkout``, if it is decided at once; it has been given back.
+            PoolError: As ``checkout``, if it is decided at once.
         """
         placed = functools.partial(self._books.has_place, lease)
-        try:
-            decided = self._request(lease, timeout, spent) or self._do(placed)
-            if not decided and not self._guard.wait(self._clock, placed, timeout - spent):
-                self._do(self._books.give_up, lease)
-            if lease.refusal is not None:
-                raise copy.copy(lease.refusal)
-        except BaseException:
-            self.give_back(lease)
-            raise
+        decided = self._request(lease, timeout, spent) or self._do(placed)
+        if not decided and not self._guard.wait(self._clock, placed, timeout - spent):
+            self._do(self._books.give_up, lease)
+        if lease.refusal is not None:
+            raise copy.copy(lease.refusal)
 
     def next_deadline(self) -> float:
         """Return when the first of those who wait must be told that no worker came in time; ``math.inf``: never."""

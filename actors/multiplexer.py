@@ -96,17 +96,21 @@ class Multiplexer:
         submission.request = self._calling.encode(submission, function, args, kwargs, timeout)
         board, future = self._board, submission.future
         future.attach(functools.partial(self._abandon, submission))
-        # It was 0 before the pool was open.
-        self._desk.enter(submission, timeout, self._desk.now() - begun if begun else 0.0)
-        if board is None:  # the desk is open, and this is not: its actor is being restarted
-            self._desk.give_back(submission)
-            raise PoolNotRunning(self._desk.pool, "being restarted")
-        if submission.ticket.queue is None:
-            self.decided(submission)
-        else:
-            board.wake_by(submission.ticket.deadline)
-        if owner is not None:
-            self._tie(future, owner)
+        try:
+            # It was 0 before the pool was open.
+            self._desk.enter(submission, timeout, self._desk.now() - begun if begun else 0.0)
+            if board is None:  # the desk is open, and this is not: its actor is being restarted
+                raise PoolNotRunning(self._desk.pool, "being restarted")
+            if submission.ticket.queue is None:
+                self.decided(submission)
+            else:
+                board.wake_by(submission.ticket.deadline)
+            if owner is not None:
+                self._tie(future, owner)
+        except BaseException:
+            # Nobody will ever have this future. It may run already: then it is ended, else its lease is given back.
+            future.cancel()
+            raise
         return future
 
     def decided(self, submission: Submission) -> None:
