@@ -115,8 +115,11 @@ class Multiplexer:
 
     def decided(self, submission: Submission) -> None:
         """There is a worker for it, or a refusal; from any thread, at times under the desk's lock. Twice is fine."""
-        if self._board is not None:
-            self._board.post(functools.partial(self._take_up, submission))
+        board = None
+        while board is not self._board:  # once, unless its successor has taken over in this moment
+            board = self._board
+            assert board is not None
+            board.post(functools.partial(self._take_up, submission))
 
     # Its actor
 
@@ -129,9 +132,12 @@ class Multiplexer:
             actor: Is sent a ``Down`` when an owner of calls has ended, for ``owner_is_down``.
             failed: Told if the thread dies of an error.
         """
-        self._actor = actor
-        self._board = Switchboard(name, clock, next_due=self._desk.next_deadline, failed=failed)
-        self._board.start()
+        before = self._board
+        board = Switchboard(name, clock, next_due=self._desk.next_deadline, failed=failed)
+        self._actor, self._board = actor, board
+        if before is not None:
+            board.take_over(before)
+        board.start()
 
     def close(self, timeout: float) -> bool:
         """End the thread, when its calls have ended; blocks. Returns whether that was within *timeout* seconds."""

@@ -106,6 +106,11 @@ class Switchboard:
         self._posted.append(action)
         self.wake_by(-math.inf)
 
+    def take_over(self, other: Switchboard) -> None:
+        """Have what was posted to *other*, whose thread has ended, run on this one's."""
+        while other._posted:
+            self.post(other._posted.popleft())
+
     def wake_by(self, moment: float) -> None:
         """See to it that the thread looks around at *moment* on the clock at the latest; from any thread."""
         if self._sleeps_until > moment:

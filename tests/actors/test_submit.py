@@ -416,7 +416,9 @@ def test_many_threads_submit_at_once(no_leaks: None) -> None:
 
 def test_a_thread_that_fails_is_replaced_and_every_future_told(no_leaks: None) -> None:
     """A fault of our own in the thread that all futures depend on: their workers are given up, and the pool works again."""
-    with Pool(workers=1) as pool:
+    reached, go_on = threading.Event(), threading.Event()
+    with Pool(workers=2) as pool:
+        assert pool.wait_ready(PATIENCE)
         assert pool.submit(abs, -1).result(PATIENCE) == 1
         running = pool.submit(work.report_and_hold_the_gil)
         while running.progress is None:
@@ -425,10 +427,19 @@ def test_a_thread_that_fails_is_replaced_and_every_future_told(no_leaks: None) -
         assert board is not None
 
         def fault() -> None:
+            reached.set()
+            go_on.wait(PATIENCE)
             raise RuntimeError("a fault")
 
         board.post(fault)
+        assert reached.wait(PATIENCE)
+        # It has a worker, and stands behind the fault.
+        behind = pool.submit(abs, -2)
+        go_on.set()
 
+        error = behind.exception(PATIENCE)
+        assert isinstance(error, WorkerDied)
+        assert not error.started
         assert isinstance(running.exception(PATIENCE), WorkerDied | CallCancelled)
         while pool.multiplexer._board is board or pool.status().state != "running":
             pass
