@@ -113,6 +113,11 @@ class Multiplexer:
             raise
         return future
 
+    def later(self, action: Callable[[], None]) -> None:
+        """Run *action* soon, in the thread of submitted calls; from anywhere, a finalizer even. Never blocks."""
+        if self._board is not None:
+            self._board.post(action)
+
     def decided(self, submission: Submission) -> None:
         """There is a worker for it, or a refusal; from any thread, at times under the desk's lock. Twice is fine."""
         board = None

@@ -71,7 +71,8 @@ class Switchboard:
         self._ending = False
         self._watched: list[Any] = [(self._wake_fd, _POLLIN)]  # this and the next: the board's thread only
         self._runs: dict[Any, Run] = {}  # by socket, and by pidfd
-        self._lock = threading.Lock()  # guards the next, and the end of the descriptor
+        #: Guards the next, and the end of the descriptor. One that its holder may take again: finalizers post, too.
+        self._lock = threading.RLock()
         self._helpers: set[threading.Thread] = set()
         self._open = True
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
