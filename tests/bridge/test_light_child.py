@@ -6,14 +6,17 @@ import inspect
 import os
 import resource
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import bridge_functions as there
 import zmq
+import zmq_functions
 from bridge_house import House, Life
 
 from bridge.interpreter.light_zmq import FLAGS
+from bridge.wire.boot_spec import BootSpec
 
 
 def test_a_child_imports_little(house: House) -> None:
@@ -40,6 +43,52 @@ def test_a_child_imports_little(house: House) -> None:
     assert not {"attrs", "pykka", "loguru", "logging", "multiprocessing", "asyncio", "concurrent.futures"} & {
         *loaded
     }
+
+
+def test_a_child_imports_nothing_for_words(house: House) -> None:
+    """Neither regular expressions nor what leads to them, nor of zmq what users alone need; unless a .pth file has."""
+    at_site = subprocess.run(
+        [sys.executable, "-P", "-c", "import sys; print(*sys.modules)"],
+        check=True, capture_output=True, text=True, timeout=30,
+    ).stdout.split()  # fmt: skip
+    loaded = house.ready().call(eval, "[*__import__('sys').modules]")
+
+    heavy = {"typing", "re", "json", "pickle", "contextlib", "zmq.sugar", "platform", "random"}
+    assert not (heavy & {*loaded}) - {*at_site}
+
+
+def test_a_call_finds_the_whole_zmq(house: House) -> None:
+    """Under its name, with all of its parts, whichever is imported first; its classes are those of the worker's own sockets."""
+    assert house.ready().call(zmq_functions.use_zmq, "zmq") == [b"whole", b"kept"]
+    assert house.ready().call(zmq_functions.use_zmq, "zmq.error") == [b"whole", b"kept"]
+    assert house.ready().call(zmq_functions.use_zmq, "zmq.asyncio") == [b"whole", b"kept"]
+
+
+def test_an_error_of_zmq_needs_no_import(house: House) -> None:
+    """A worker's own sockets fail in the usual way when a call has broken the imports."""
+    assert house.ready().call(zmq_functions.zmq_errors_without_imports) == ["Again", "ZMQError"]
+
+
+def test_a_call_finds_the_whole_typing(house: House) -> None:
+    """What its place was taken by is gone, and what was made with that is as the real one makes it."""
+    life = house.ready()
+
+    assert life.call(eval, "__import__('typing').get_type_hints(int.__class__)") == {}
+    made = life.call(
+        eval, "(s := __import__('sys').modules['bridge.wire.boot_spec'].BootSpec)._field_defaults"
+    )
+    assert made == BootSpec._field_defaults
+    for expression in ("._fields", ".__doc__", ".__module__", ".__qualname__"):
+        in_child = life.call(eval, f"__import__('sys').modules['bridge.wire.boot_spec'].BootSpec{expression}")
+        assert in_child == eval(f"BootSpec{expression}")
+
+
+def test_a_zmq_that_is_chosen_by_the_user_is_imported_whole(house: House) -> None:
+    """Pyzmq looks at this variable only when all of it runs."""
+    life = house.ready(env={"PYZMQ_BACKEND": "cython"})
+
+    assert "zmq.sugar" in life.call(eval, "[*__import__('sys').modules]")
+    assert life.call(zmq_functions.use_zmq, "zmq") == [b"whole", b"kept"]
 
 
 def test_an_idle_child_has_no_inspect(house: House) -> None:
@@ -146,8 +195,6 @@ def test_signals_are_as_in_a_new_process(house: House) -> None:
     assert life.call(signal.getsignal, signal.SIGCHLD) is signal.SIG_DFL
     assert life.call(signal.pthread_sigmask, signal.SIG_BLOCK, ()) == set()
     child = "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
-    import subprocess
-
     assert life.call(subprocess.check_output, [sys.executable, "-c", child]) == b"True\n"
 
 
