@@ -1,7 +1,7 @@
 """A stand-in for `typing` while a worker imports its own modules and zmq's, which need next to nothing of it.
 
 With `from __future__ import annotations` annotations are never evaluated, so it is imported for words that nobody reads, and for
-`NamedTuple`. It brings regular expressions and `contextlib` along: 8 ms of a start. Whoever imports it later gets the real one.
+`NamedTuple`. It brings regular expressions along: 8 ms of a start. Whoever imports it later gets the real one.
 """
 
 from __future__ import annotations

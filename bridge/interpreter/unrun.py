@@ -77,7 +77,7 @@ class Lent:
     other threads.
     """
 
-    # No generator: `contextlib` is what this is to do without.
+    # No generator: `contextlib` would be another module to import.
 
     def __init__(self, name: str, **given: object) -> None:
         self._name = name

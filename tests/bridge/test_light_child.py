@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import enum
 import inspect
 import os
 import resource
@@ -53,8 +55,46 @@ def test_a_child_imports_nothing_for_words(house: House) -> None:
     ).stdout.split()  # fmt: skip
     loaded = house.ready().call(eval, "[*__import__('sys').modules]")
 
-    heavy = {"typing", "re", "json", "pickle", "contextlib", "zmq.sugar", "platform", "random"}
+    heavy = {"typing", "re", "json", "pickle", "zmq.sugar", "platform", "random"}
     assert not (heavy & {*loaded}) - {*at_site}
+
+
+class Named(str):
+    """A text that shows itself in another way."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+
+class Numbered(enum.IntEnum):
+    ONE = 1
+
+
+def test_what_a_child_is_told_arrives_whole() -> None:
+    """Also texts and numbers of types of their own, and what no encoding has."""
+    text = "a 'quoted' \"name\"\n\udcff\U0001f600"
+    values = {
+        **dict.fromkeys(BootSpec._fields, 0),
+        "worker": Named(text),
+        "memory": None,
+        "replace_path": True,
+    }
+    values |= {"limits": ((Named("nofile"), Numbered.ONE),), "path": (Named(text),)}
+
+    with os.fdopen(BootSpec(**values).create_fd()) as file:
+        told = ast.literal_eval(file.read())
+
+    assert told == values | {"limits": [["nofile", 1]], "path": [text]}
+
+
+def test_garbage_is_collected(house: House) -> None:
+    """What is put off for the start is not put off for the calls; and nothing is kept from a call that asks for all objects."""
+    life = house.ready()
+
+    assert life.call(eval, "__import__('gc').isenabled()")
+    assert life.call(eval, "__import__('gc').get_freeze_count()") == 0
 
 
 def test_a_call_finds_the_whole_zmq(house: House) -> None:
