@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import bridge_functions as there
 import zmq
@@ -75,7 +76,7 @@ class Numbered(enum.IntEnum):
 def test_what_a_child_is_told_arrives_whole() -> None:
     """Also texts and numbers of types of their own, and what no encoding has."""
     text = "a 'quoted' \"name\"\n\udcff\U0001f600"
-    values = {
+    values: dict[str, Any] = {
         **dict.fromkeys(BootSpec._fields, 0),
         "worker": Named(text),
         "memory": None,
