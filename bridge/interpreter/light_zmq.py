@@ -1,6 +1,6 @@
 """Importing of zmq what a worker needs: its compiled part, constants and errors. The rest runs when somebody asks for it.
 
-That are 10 ms of a start, and a megabyte: pyzmq's own convenience around sockets, and `inspect`, of which its Cython reads
+That saves some 5 ms of a start, and a megabyte: pyzmq's own convenience around sockets, and `inspect`, of which its Cython reads
 ten constants. Users find the whole zmq under its name, as everywhere.
 """
 
@@ -57,13 +57,15 @@ def import_zmq() -> Zmq:
 
 def _import_light() -> Zmq:
     packages = [unrun.put(name) for name in _PACKAGES]
+    # First what may fail, since the compiled part cannot be imported anew, with other errors.
+    version = _version(packages[0])
+    errors = importlib.import_module("zmq.constants").Errno
+    # All that zmq's errors look for when they are made: making one must not import anything, which a call may have broken.
+    packages[0].__dict__.update(EAGAIN=errors.EAGAIN, ETERM=errors.ETERM)
     with unrun.Lent("inspect", **FLAGS):
         compiled: Any = importlib.import_module("zmq.backend.cython._zmq")
-    # All that zmq's errors look for when they are made: one that is made anew must not import, which a call may have broken.
-    errors = importlib.import_module("zmq.constants").Errno
-    packages[0].__dict__.update(EAGAIN=errors.EAGAIN, ETERM=errors.ETERM)
     packages[1].__dict__.update(strerror=compiled.strerror, zmq_errno=compiled.zmq_errno)
-    return Zmq(compiled, _version(packages[0]))
+    return Zmq(compiled, version)
 
 
 def _version(zmq: ModuleType) -> str:

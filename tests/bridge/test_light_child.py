@@ -124,6 +124,25 @@ def test_a_call_finds_the_whole_typing(house: House) -> None:
         assert in_child == eval(f"BootSpec{expression}")
 
 
+def test_a_zmq_whose_version_is_elsewhere_is_imported_whole(tmp_path: Path, house: House) -> None:
+    """Another layout is not guessed at; and nothing of the attempt is left, so its errors are those that its users catch."""
+    real = Path(zmq.__file__).parent
+    for directory in (real, real / "sugar"):
+        (tmp_path / directory.relative_to(real.parent)).mkdir()
+        for entry in [each for each in directory.iterdir() if each.name != "sugar"]:
+            (tmp_path / entry.relative_to(real.parent)).symlink_to(entry)
+    for libraries in real.parent.glob("pyzmq*.libs"):
+        (tmp_path / libraries.name).symlink_to(libraries)
+    version = tmp_path / "zmq" / "sugar" / "version.py"
+    version.unlink()
+    version.write_text(f"exec(open({str(real / 'sugar' / 'version.py')!r}).read())")
+
+    life = house.ready(path=[str(tmp_path)])
+
+    assert life.call(eval, "__import__('sys').modules['zmq.sugar'].__path__") == [str(version.parent)]
+    assert life.call(zmq_functions.use_zmq, "zmq") == [b"whole", b"kept"]
+
+
 def test_a_zmq_that_is_chosen_by_the_user_is_imported_whole(house: House) -> None:
     """Pyzmq looks at this variable only when all of it runs."""
     life = house.ready(env={"PYZMQ_BACKEND": "cython"})
