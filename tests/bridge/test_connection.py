@@ -37,7 +37,10 @@ if sys.argv[2] == "parts":
         sent += 1
 else:
     while socket.poll(500, zmq.POLLOUT) and sent < 4000:
-        socket.send(part, zmq.NOBLOCK)
+        try:
+            socket.send(part, zmq.NOBLOCK)
+        except zmq.Again:  # the connection went between the two
+            break
         sent += 1
 print(sent, flush=True)
 sys.stdin.read()
