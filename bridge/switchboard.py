@@ -16,10 +16,9 @@ from typing import Any, Final, final
 import attrs
 import zmq
 
-from bridge.channel import DataChannel
+from bridge.faces import ChannelFace, TurnFace
 from bridge.payload import EncodedCall
 from bridge.reports import Progress
-from bridge.turn import Turn
 from supervision.clock import Clock
 
 __all__ = ["Run", "Switchboard"]
@@ -35,8 +34,8 @@ _LONGEST_POLL: Final = 60.0
 class Run:
     """One call that was begun."""
 
-    channel: DataChannel
-    turn: Turn
+    channel: ChannelFace
+    turn: TurnFace
     #: Told once what came of it, an error or the result; in the board's thread, or in one of its helpers.
     done: Callable[[Exception | None, Any], None]
 
@@ -132,7 +131,7 @@ class Switchboard:
 
     def run(
         self,
-        channel: DataChannel,
+        channel: ChannelFace,
         request: EncodedCall,
         *,
         timeout: float,
@@ -145,9 +144,9 @@ class Switchboard:
             Exception: As ``DataChannel.begin``; nothing was sent, and *done* is not told.
         """
         run = Run(channel, channel.begin(request, timeout=timeout, on_progress=on_progress), done)
-        for source, _ in channel.wires.watched:
+        for source, _ in channel.watched:
             self._runs[source] = run
-        self._watched.extend(channel.wires.watched)
+        self._watched.extend(channel.watched)
         return run
 
     def _main(self) -> None:
@@ -156,7 +155,7 @@ class Switchboard:
                 self._wait()
         except BaseException as error:  # told to whoever owns this; a thread cannot raise
             for run in {id(run): run for run in self._runs.values()}.values():
-                run.channel.wires.owner.kill(f"the thread {self._name} failed")
+                run.channel.give_up(f"the thread {self._name} failed")
                 self._hand_over(run)
             self._failed(error)
 
@@ -206,7 +205,7 @@ class Switchboard:
             run.done(None, result)
 
     def _forget(self, run: Run) -> None:
-        for watched in run.channel.wires.watched:
+        for watched in run.channel.watched:
             del self._runs[watched[0]]
             self._watched.remove(watched)
 
