@@ -21,10 +21,10 @@ from bridge.payload import EncodedCall
 from bridge.reports import Progress
 from supervision.clock import Clock
 
-__all__ = ["Run", "Switchboard"]
+__all__ = ["READABLE", "Run", "Switchboard"]
 
-#: As a number: a member of an enumeration takes five times as long.
-_POLLIN: Final = int(zmq.POLLIN)
+#: What is asked of each source, as a number: a member of an enumeration takes five times as long.
+READABLE: Final = int(zmq.POLLIN)
 #: Seconds after which the thread looks around even if nothing happened.
 _LONGEST_POLL: Final = 60.0
 
@@ -68,7 +68,7 @@ class Switchboard:
         #: Until when the thread sleeps, -inf: it is awake; written by it alone. Whoever posts looks after, it looks before.
         self._sleeps_until = -math.inf
         self._ending = False
-        self._watched: list[Any] = [(self._wake_fd, _POLLIN)]  # this and the next: the board's thread only
+        self._watched: list[Any] = [(self._wake_fd, READABLE)]  # this and the next: the board's thread only
         self._runs: dict[Any, Run] = {}  # by socket, and by pidfd
         self._lock = threading.Lock()  # guards the next, and the end of the descriptor
         self._helpers: set[threading.Thread] = set()
