@@ -12,14 +12,16 @@ import threading
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar, final
 
+import attrs
+
 from actors.books import Books
 from actors.errors import PoolCannotStart, PoolGaveUp
 from actors.lease import Lease
 from actors.ledger import WorkerEnd
-from actors.status import PoolStatus, SessionStatus, WorkerStatus
+from actors.status import Choice, PoolStatus, SessionStatus, WorkerStatus
 from actors.ticket import WhenFull
 from bridge.certificate import Certificate
-from bridge.interpreter_process import Interpreter
+from bridge.faces import InterpreterFace
 from supervision.clock import Clock, open_gate
 from supervision.exit_reason import ExitReason
 
@@ -57,17 +59,13 @@ class Desk:
         self.pool = pool
         self.target = target
         self.max_overflow = max_overflow
+        self.choices: tuple[Choice, ...] = ()  #: for the status; written before the pool starts
         self._lock = threading.Lock()
         # What follows is guarded by the lock.
         self._books = Books(
-            pool,
-            target=target,
-            max_queue=max_queue,
-            affinity=affinity,
-            session_ttl=session_ttl,
-            when_full=when_full,
-            max_overflow=max_overflow,
-        )
+            pool, target=target, max_queue=max_queue, affinity=affinity, session_ttl=session_ttl,
+            when_full=when_full, max_overflow=max_overflow,
+        )  # fmt: skip
         self._clock: Clock | None = None
         #: Told, without the lock: of each start that is complete; and when more overflow workers are wanted.
         self._started: Callable[[], None] | None = None
@@ -172,7 +170,7 @@ class Desk:
         """Wait until nobody holds a worker. Blocks for at most *timeout* seconds; returns whether it came to that."""
         return self._wait(self._books.is_drained, timeout)
 
-    def held(self) -> tuple[Interpreter, ...]:
+    def held(self) -> tuple[InterpreterFace, ...]:
         """Return the interpreters that somebody holds, for a call."""
         return self._do(self._books.held)
 
@@ -191,7 +189,7 @@ class Desk:
 
     def status(self) -> PoolStatus:
         """Return the pool as it is now."""
-        return self._do(self._books.status)
+        return attrs.evolve(self._do(self._books.status), choices=self.choices)
 
     def now(self) -> float:
         """Return the present on the pool's clock; 0 before it was ever open."""
@@ -243,7 +241,7 @@ class Desk:
         """A worker called *name* is starting; *overflow*: one beyond the target."""
         self._do(self._books.expect, key, name, overflow)
 
-    def ready(self, key: int, interpreter: Interpreter) -> None:
+    def ready(self, key: int, interpreter: InterpreterFace) -> None:
         """Its interpreter shook hands."""
         self._do(self._books.ready, key, interpreter)
         if self._started is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from actors.affinity import Affinity
 from actors.ledger import Ledger
@@ -46,7 +47,7 @@ def pool_picture(
 ) -> PoolStatus:
     """Return the pool; *running* requests have not ended, and *pids* are of the workers that are up."""
     workers = (worker_picture(row, ledger, pids.get(row.key)) for row in scheduler.rows.values())
-    counts = {outcome.value: count for outcome, count in ledger.counts.items()}
+    counts: dict[str, Any] = {outcome.value: count for outcome, count in ledger.counts.items()}
     counts["errors"] += counts["lost"]
     return PoolStatus(
         name=name,

@@ -19,8 +19,10 @@ from actors.errors import PoolNotRunning
 from actors.multiplexer import Multiplexer
 from actors.pool_tree import pool_spec
 from actors.session import Session
-from actors.status import PoolStatus, SessionStatus
+from actors.status import DEFAULT, GIVEN, Choice, PoolStatus, SessionStatus
 from actors.ticket import SessionMode, WhenFull
+from actors.unbridged import Unbridged
+from bridge.errors import BridgeError
 from bridge.main_guard import refuse_unguarded_main
 from bridge.options import InterpreterOptions
 from bridge.platform import require_supported
@@ -65,7 +67,7 @@ class Pool(Caller):
         overflow_ttl: Seconds.
         max_starting: How many workers may be starting at the same time, from the launch until the handshake; default: all.
             One whose start hangs holds its place until its ``start_timeout``.
-        launcher: Brings the interpreters to life; default: as processes of this machine.
+        launcher: Brings the interpreters to life; default: as processes of this machine. ``status().choices`` says which.
 
     Raises:
         ValueError, TypeError: An option is out of range, or unknown: ``UnknownOption``, which names the nearest.
@@ -84,7 +86,7 @@ class Pool(Caller):
         max_overflow: int = 0,
         overflow_ttl: float = 30.0,
         max_starting: int | None = None,
-        launcher: Launcher | None = None,
+        launcher: Launcher | Unbridged | None = None,
         **unknown: Never,
     ) -> None:
         given = {
@@ -110,6 +112,7 @@ class Pool(Caller):
             when_full=self.options.when_full,
             max_overflow=self.options.max_overflow,
         )
+        self.desk.choices = self._choices()
         calling = Calling(self.desk, self.options.interpreter)
         super().__init__(calling, Multiplexer(self.desk, calling))
         self._lock = threading.Lock()  #: guards the two below: a pool lives in one tree
@@ -256,12 +259,40 @@ class Pool(Caller):
         return f"<Pool {status.name!r}: {status.state}, {status.ready} of {status.target} workers up>"
 
     def _check(self) -> None:
-        require_supported()
+        """Look for everything that it takes, before anything starts.
+
+        Raises:
+            BridgeError: The first that is missing; the others are its notes.
+        """
+        missing: list[BridgeError] = []
+        for check in (require_supported, self._check_main, self._check_launcher):
+            try:
+                check()
+            except BridgeError as error:
+                missing.append(error)
+        for other in missing[1:]:
+            missing[0].add_note(f"and also: {other}")
+        if missing:
+            raise missing[0]
+
+    def _check_main(self) -> None:
         refuse_unguarded_main(self.options.name)
-        if self.options.launcher is None:
-            check_interpreter(self.options.interpreter)
-        else:
-            self.options.launcher.check(self.options.interpreter)
+
+    def _check_launcher(self) -> None:
+        launcher, interpreter = self.options.launcher, self.options.interpreter
+        if launcher is None:
+            check_interpreter(interpreter)
+        elif not isinstance(launcher, Unbridged):
+            launcher.check(interpreter)
+
+    def _choices(self) -> tuple[Choice, ...]:
+        launcher, python = self.options.launcher, self.options.interpreter.python
+        return (
+            Choice("launcher", "processes", DEFAULT)
+            if launcher is None
+            else Choice("launcher", type(launcher).__name__, GIVEN),
+            Choice("python", python, DEFAULT if python == InterpreterOptions().python else GIVEN),
+        )
 
     def __enter__(self) -> Pool:
         return self.start()
