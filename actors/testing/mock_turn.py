@@ -12,8 +12,6 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, final
 
-import zmq
-
 from actors.testing.answers import Answers
 from bridge.cancel import CancelOutcome
 from bridge.certificate import CallRecord, ExitStatus
@@ -26,6 +24,7 @@ from bridge.options import InterpreterOptions
 from bridge.outcome import decode_plain_result, decode_result, error_of
 from bridge.payload import EncodedCall
 from bridge.reports import Progress
+from bridge.switchboard import READABLE
 from bridge.wire.codec import PICKLE
 from bridge.wire.frames import Kind
 from supervision.arguments import checked_timeout
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MockChannel", "MockTurn"]
 
-_POLLIN: Final = int(zmq.POLLIN)
 #: Real seconds for an interpreter that takes no more calls to have ended.
 _END: Final = 1.0
 
@@ -111,7 +109,7 @@ class MockChannel:
 
     @property
     def watched(self) -> Sequence[tuple[Any, int]]:
-        return [(self._fd, _POLLIN)]
+        return [(self._fd, READABLE)]
 
     def running(self) -> CallRecord | None:
         turn = self._turn
