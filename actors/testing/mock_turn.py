@@ -192,9 +192,10 @@ class MockChannel:
         return turn
 
     def _perform(self, turn: MockTurn, request: EncodedCall) -> None:
-        """Do what the child does; the frames are copied, as a wire does."""
-        frames = [memoryview(bytes(frame)) for frame in request.frames]
-        answer = calls.perform(self._boot, frames, functools.partial(self._answers.run, turn))
+        """Do what the child does."""
+        answer = calls.perform(
+            self._boot, _received(request.frames), functools.partial(self._answers.run, turn)
+        )
         if self._owner.certificate(0.0) is None:
             turn.answer = answer
         self._end(turn)
@@ -221,7 +222,7 @@ class MockChannel:
         if turn.interrupted:
             raise CallCancelled(turn.label, True)
         kind, frames = turn.answer
-        views = [memoryview(frame) for frame in frames]
+        views = _received(frames)
         if kind is not Kind.RESULT:
             raise error_of(turn.label, views, self._codec == PICKLE)
         return decode_result(turn.label, views) if self._codec == PICKLE else decode_plain_result(views)
@@ -243,6 +244,11 @@ class MockChannel:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def _received(frames: Sequence[bytes | memoryview]) -> list[memoryview]:
+    """Return *frames* as a wire would give them: nobody else's, for who reads them makes a copy of what it cannot write."""
+    return [memoryview(frame).toreadonly() for frame in frames]
 
 
 def _drain(fd: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import os
+import pickle
 import sys
 import threading
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Any, TypeAlias
 
 import pool_functions as work
 import pytest
+from desk_house import ScriptedClock
 
 from actors import (
     CallDeadline,
@@ -30,6 +32,7 @@ from actors.testing.mock import MockLauncher
 from actors.testing.resources import Kind, held
 from bridge.certificate import ExitStatus, Verdict
 from bridge.launchers.fake import FakeLauncher
+from bridge.payload import encode_call
 from supervision import ChildSpec, Supervisor, SupFlags, Tree, VirtualClock
 
 APool: TypeAlias = Callable[..., Pool]
@@ -256,6 +259,23 @@ def test_none_is_an_answer(a_pool: APool, answers: Answers) -> None:
     assert a_pool(workers=1).call(work.pid) is None
 
 
+@mocked
+def test_a_big_buffer_is_a_copy_too(a_pool: APool, answers: Answers) -> None:
+    """It travels beside the pickle, and what one side does to it later the other does not see."""
+    seen: list[Any] = []
+    mine, theirs = bytearray(1 << 20), bytearray(1 << 20)
+    answers.put(work.recall, result_of=seen.append)
+    answers.put(work.wait_at, pickle.PickleBuffer(theirs))
+    pool = a_pool(workers=1)
+
+    assert pool.call(work.recall, pickle.PickleBuffer(mine)) is None
+    mine[0] = 1
+    given = pool.call(work.wait_at, "no gate")
+    given[0] = 1
+
+    assert (seen[0][0], theirs[0]) == (0, 0)
+
+
 @everywhere
 def test_on_the_real_layer_functions_answer_for_themselves(a_pool: APool, answers: Answers) -> None:
     """What was put does not hold there; it is the twin of all the others."""
@@ -356,3 +376,40 @@ def test_a_pool_without_a_bridge_fits_into_any_tree(tree: Tree) -> None:
 
     assert [pool.call(abs, 0) for pool in pools] == [1, 1]
     assert [pool.status().restarts for pool in pools] == [1, 0]
+
+
+def test_a_call_that_meets_a_mock_that_stops_was_not_begun() -> None:
+    """It was granted in the moment before; its caller is told of the end, as of a process."""
+    told: list[BaseException] = []
+    clock = ScriptedClock()
+    interpreter = MockLauncher(Answers()).launch(
+        clock, InterpreterOptions(), worker="w", incarnation=1, listener=lambda _: None
+    )
+
+    def call() -> None:
+        try:
+            interpreter.channel.call(encode_call(abs, (1,), {}), timeout=PATIENCE)
+        except WorkerDied as died:
+            told.append(died)
+
+    caller = threading.Thread(target=call)
+
+    def meet(gate: threading.Lock, _: float) -> bool:
+        """Let the caller come in the moment in which no more calls are taken."""
+        gate.acquire()
+        caller.start()
+        caller.join(0.2)
+        return True
+
+    clock.wait = meet
+    try:
+        certificate = interpreter.stop("the test", PATIENCE)
+        caller.join(PATIENCE)
+    finally:
+        interpreter.bury(0.0)
+
+    assert certificate is not None
+    assert certificate.verdict is Verdict.STOPPED
+    (died,) = told
+    assert isinstance(died, WorkerDied)
+    assert (died.started, died.certificate) == (False, certificate)

@@ -219,7 +219,7 @@ def test_a_call_that_overruns_leaves_its_worker_to_the_next(a_pool: APool) -> No
 
     assert (caught.value.timeout, caught.value.certificate) == (0.5, None)
     assert isinstance(submitted, CallDeadline)
-    assert pool.call(abs, -1) == 1
+    assert pool.call(work.after, 0.3, "in time") == "in time"
     assert pool.status().workers[0].incarnation == before.incarnation
 
 
@@ -313,7 +313,7 @@ def test_outside_its_life_a_pool_says_so(pool_layer: str, answers: Answers, no_l
     with ThreadPoolExecutor(1) as callers:
         with pool:
             assert pool.call(abs, -1) == 1
-            waits = callers.submit(pool.call, work.wait_to_be_killed)
+            waits = callers.submit(pool.call, work.wait_to_be_killed, timeout=math.inf)
             while not pool.desk.held():
                 threading.Event().wait(0.001)
             pool.close(drain=0)
