@@ -223,6 +223,11 @@ class Books:
         self._hand_over(self._scheduler.restore(key, self.now()))
         return False
 
+    def at_rest(self) -> tuple[tuple[int, InterpreterFace], ...]:
+        """See ``Desk.at_rest``."""
+        rows = self._scheduler.rows
+        return tuple(each for each in self._interpreters.items() if not rows[each[0]].held)
+
     def degrade(self, key: int) -> None:
         """See ``Desk.degrade``."""
         self._scheduler.degrade(key, self.now())
@@ -269,24 +274,15 @@ class Books:
 
     def status(self) -> PoolStatus:
         """See ``Desk.status``."""
-        pids = {key: interpreter.pid for key, interpreter in self._interpreters.items()}
+        up, running = self._interpreters, len(self._leases)
         return pool_picture(
-            self.pool,
-            self._state(),
-            self.target,
-            self._scheduler,
-            self._ledger,
-            pids,
-            len(self._leases),
-            self.now(),
+            self.pool, self._state(), self.target, self._scheduler, self._ledger, up, running, self.now()
         )
 
     def worker_status(self, key: int) -> WorkerStatus | None:
         """See ``Desk.worker_status``."""
         row = self._scheduler.rows.get(key)
-        interpreter = self._interpreters.get(key)
-        pid = None if interpreter is None else interpreter.pid
-        return None if row is None else worker_picture(row, self._ledger, pid)
+        return None if row is None else worker_picture(row, self._ledger, self._interpreters.get(key))
 
     def _state(self) -> str:
         if self._closed is None:

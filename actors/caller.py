@@ -162,7 +162,9 @@ class Caller:
             submission.patient = True
             return self.multiplexer.submit(submission, function, item, {}, math.inf)
 
-        return MapResults(zip(*iterables, strict=False), submit, options, length_of(iterables))
+        return MapResults(
+            zip(*iterables, strict=False), submit, options, length_of(iterables), self.multiplexer.later
+        )
 
     def _lease(self, priority: int) -> Lease:
         return Lease(self._session, mode=self.mode, priority=priority)

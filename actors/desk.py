@@ -8,27 +8,24 @@ from __future__ import annotations
 
 import copy
 import functools
-import threading
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar, final
+from typing import final
 
 import attrs
 
 from actors.books import Books
 from actors.errors import PoolCannotStart, PoolGaveUp
+from actors.guard import Guard
 from actors.lease import Lease
 from actors.ledger import WorkerEnd
 from actors.status import Choice, PoolStatus, SessionStatus, WorkerStatus
 from actors.ticket import WhenFull
 from bridge.certificate import Certificate
 from bridge.faces import InterpreterFace
-from supervision.clock import Clock, open_gate
+from supervision.clock import Clock
 from supervision.exit_reason import ExitReason
 
 __all__ = ["Desk"]
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 @final
@@ -43,6 +40,7 @@ class Desk:
         session_ttl: Seconds without use after which a session expires; ``math.inf``: never.
         when_full: What becomes of a caller that finds so many waiting.
         max_overflow: How many workers beyond the target it may have while callers wait.
+        lazy: Whether nobody wants workers before the first request, or wait for them.
     """
 
     def __init__(
@@ -55,23 +53,28 @@ class Desk:
         session_ttl: float,
         when_full: WhenFull = WhenFull.RAISE,
         max_overflow: int = 0,
+        lazy: bool = False,
     ) -> None:
         self.pool = pool
+        self.wanted = not lazy  #: whether workers are; only ever set, by whoever is the first to want one
         self.target = target
         self.max_overflow = max_overflow
         self.choices: tuple[Choice, ...] = ()  #: for the status; written before the pool starts
-        self._lock = threading.Lock()
-        # What follows is guarded by the lock.
         self._books = Books(
-            pool, target=target, max_queue=max_queue, affinity=affinity, session_ttl=session_ttl,
-            when_full=when_full, max_overflow=max_overflow,
-        )  # fmt: skip
+            pool,
+            target=target,
+            max_queue=max_queue,
+            affinity=affinity,
+            session_ttl=session_ttl,
+            when_full=when_full,
+            max_overflow=max_overflow,
+        )
+        self._guard = Guard(self._books)
+        self._do = self._guard.do
         self._clock: Clock | None = None
         #: Told, without the lock: of each start that is complete; and when more overflow workers are wanted.
         self._started: Callable[[], None] | None = None
         self._crowded: Callable[[], None] | None = None
-        self._torn = False  #: whether an operation is under way; whoever finds it so mends what was cut off
-        self._gates: list[tuple[Callable[[], bool], threading.Lock]] = []  #: what is waited for, and by whom
 
     # Callers
 
@@ -107,23 +110,19 @@ class Desk:
         Blocks only where the queue is full and its callers are to wait; then as long as it is, within *timeout*.
 
         Args:
-            lease: Empty; unless this raises, ``give_back`` is due. It may have a worker when this returns.
+            lease: Empty. It may have a worker when this returns. Whatever comes of it, ``give_back`` is due.
             timeout: As of ``checkout``.
             spent: Likewise.
 
         Raises:
-            PoolError: As ``checkout``, if it is decided at once; it has been given back.
+            PoolError: As ``checkout``, if it is decided at once.
         """
         placed = functools.partial(self._books.has_place, lease)
-        try:
-            decided = self._request(lease, timeout, spent) or self._do(placed)
-            if not decided and not self._wait(placed, timeout - spent):
-                self._do(self._books.give_up, lease)
-            if lease.refusal is not None:
-                raise copy.copy(lease.refusal)
-        except BaseException:
-            self.give_back(lease)
-            raise
+        decided = self._request(lease, timeout, spent) or self._do(placed)
+        if not decided and not self._guard.wait(self._clock, placed, timeout - spent):
+            self._do(self._books.give_up, lease)
+        if lease.refusal is not None:
+            raise copy.copy(lease.refusal)
 
     def next_deadline(self) -> float:
         """Return when the first of those who wait must be told that no worker came in time; ``math.inf``: never."""
@@ -168,7 +167,7 @@ class Desk:
 
     def drain(self, timeout: float) -> bool:
         """Wait until nobody holds a worker. Blocks for at most *timeout* seconds; returns whether it came to that."""
-        return self._wait(self._books.is_drained, timeout)
+        return self._guard.wait(self._clock, self._books.is_drained, timeout)
 
     def held(self) -> tuple[InterpreterFace, ...]:
         """Return the interpreters that somebody holds, for a call."""
@@ -181,7 +180,9 @@ class Desk:
             PoolNotRunning, PoolGaveUp, PoolCannotStart: It will not come to that, or not soon.
         """
         books = self._books
-        self._wait(lambda: books.is_complete() or books.no_hope() is not None, timeout)
+        if not self.wanted:
+            self._want()
+        self._guard.wait(self._clock, lambda: books.is_complete() or books.no_hope() is not None, timeout)
         refusal = self._do(books.no_hope)
         if refusal is not None:
             raise copy.copy(refusal)
@@ -208,7 +209,7 @@ class Desk:
         Args:
             clock: Counts everything.
             started: Called after each start that is complete, in the worker's thread; must not block.
-            crowded: Called when more overflow workers are wanted, in a caller's thread; must not block.
+            crowded: Called when more workers are wanted, in a caller's thread; must not block.
         """
         self._clock = clock
         self._started = started
@@ -259,6 +260,10 @@ class Desk:
         """
         return self._do(self._books.checked, key, healthy)
 
+    def at_rest(self) -> tuple[tuple[int, InterpreterFace], ...]:
+        """Return the workers that are up and that nobody holds, by their keys."""
+        return self._do(self._books.at_rest)
+
     def degrade(self, key: int) -> None:
         """Keep the worker without work until ``checked`` finds it healthy; a call that it runs goes on."""
         self._do(self._books.degrade, key)
@@ -302,47 +307,15 @@ class Desk:
     def _request(self, lease: Lease, timeout: float, spent: float) -> bool:
         """Ask for a worker; returns whether that is decided."""
         decided = self._do(self._books.request, lease, timeout, spent)
+        if not decided and not self.wanted:
+            self._want()
         crowded = self._crowded if self.max_overflow and not decided else None
         if crowded is not None and self._do(self._books.overflow.is_news, self.now()):
             crowded()
         return decided
 
-    # The lock
-
-    def _do(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run *operation* of the books under the lock."""
-        # On one line: whatever strikes between lines, an interrupt or a tracer, strikes before the lock is taken,
-        # inside the operation, or after the release.
-        with self._lock: return self._whole(operation, *args, **kwargs)  # fmt: skip  # noqa: E701
-
-    def _whole(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run *operation* on books that are whole, and open the gates of those who waited for what it brought."""
-        if self._torn:
-            self._books.mend()
-        self._torn = True
-        self._books.expire()
-        result = operation(*args, **kwargs)
-        for waited_for in [each for each in self._gates if each[0]()] if self._gates else ():
-            open_gate(waited_for[1])
-            self._gates.remove(waited_for)
-        self._torn = False
-        return result
-
-    def _wait(self, reached: Callable[[], bool], timeout: float) -> bool:
-        """Wait until *reached* at most *timeout* seconds; it is asked under the lock, after each operation."""
-        clock = self._clock
-        if clock is None:
-            return self._do(reached)
-        gate = threading.Lock()
-        gate.acquire()
-        watched = (reached, gate)
-        try:
-            self._do(self._gates.append, watched)
-            clock.acquire(gate, timeout)
-        finally:
-            self._do(self._unwatch, watched)
-        return self._do(reached)
-
-    def _unwatch(self, watched: tuple[Callable[[], bool], threading.Lock]) -> None:
-        if watched in self._gates:
-            self._gates.remove(watched)
+    def _want(self) -> None:
+        """Somebody needs workers: have them started, if they were not to be before."""
+        self.wanted = True
+        if self._crowded is not None:
+            self._crowded()

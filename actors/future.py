@@ -58,8 +58,9 @@ class CallFuture(Future[T]):
             for waiter in self._waiters:
                 waiter.add_cancelled(self)
             self._condition.notify_all()
-        if self._abandon is not None:
-            self._abandon(running)
+        abandon, self._abandon = self._abandon, None
+        if abandon is not None:
+            abandon(running)
         self._invoke_callbacks()  # type: ignore[attr-defined]
         return True
 

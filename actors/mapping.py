@@ -5,6 +5,7 @@ The consumer's own thread takes the items in, so nothing runs ahead of it by mor
 
 from __future__ import annotations
 
+import functools
 import operator
 import queue
 import sys
@@ -66,6 +67,7 @@ class MapResults(Generic[T], Iterator[T]):
         submit: Begins the call of one item.
         options: How.
         total: How many items there are, if that is known.
+        later: Runs a function soon, in another thread; takes no lock that anybody holds for long.
     """
 
     def __init__(
@@ -74,7 +76,9 @@ class MapResults(Generic[T], Iterator[T]):
         submit: Callable[[tuple[object, ...]], CallFuture[T]],
         options: MapOptions,
         total: int | None,
+        later: Callable[[Callable[[], None]], None],
     ) -> None:
+        self._later = later
         self._items = iter(items)
         self._submit = submit
         self._options = options
@@ -122,8 +126,8 @@ class MapResults(Generic[T], Iterator[T]):
     def close(self) -> None:
         """Take in no more, and cancel what has begun; calls that run are ended. Never blocks. Idempotent."""
         self._exhausted = True
-        while self._ahead:
-            self._ahead.popleft().cancel()
+        ahead, self._ahead = self._ahead, deque()
+        _cancel(ahead)
         if self._line is not None:
             self._line.clear()
 
@@ -136,8 +140,10 @@ class MapResults(Generic[T], Iterator[T]):
         self.close()
 
     def __del__(self) -> None:
-        if not getattr(self, "_exhausted", True) or getattr(self, "_ahead", None):
-            self.close()
+        # Not here: this may run wherever the garbage collector does, under the desk's own lock even.
+        ahead = getattr(self, "_ahead", None)
+        if ahead:
+            self._later(functools.partial(_cancel, tuple(ahead)))
 
     def _take_in(self) -> None:
         """Begin calls until as many are ahead as may be."""
@@ -179,6 +185,11 @@ class MapResults(Generic[T], Iterator[T]):
         if self._total is None:
             return f"{self.done} items  {rate}{failed}"
         return f"{bar(self.done, self._total)}{self.done}/{self._total} items  {rate}{failed}"
+
+
+def _cancel(futures: Iterable[CallFuture[Any]]) -> None:
+    for future in futures:
+        future.cancel()
 
 
 def length_of(iterables: Iterable[Iterable[object]]) -> int | None:

@@ -96,23 +96,35 @@ class Multiplexer:
         submission.request = self._calling.encode(submission, function, args, kwargs, timeout)
         board, future = self._board, submission.future
         future.attach(functools.partial(self._abandon, submission))
-        # It was 0 before the pool was open.
-        self._desk.enter(submission, timeout, self._desk.now() - begun if begun else 0.0)
-        if board is None:  # the desk is open, and this is not: its actor is being restarted
-            self._desk.give_back(submission)
-            raise PoolNotRunning(self._desk.pool, "being restarted")
-        if submission.ticket.queue is None:
-            self.decided(submission)
-        else:
-            board.wake_by(submission.ticket.deadline)
-        if owner is not None:
-            self._tie(future, owner)
+        try:
+            # It was 0 before the pool was open.
+            self._desk.enter(submission, timeout, self._desk.now() - begun if begun else 0.0)
+            if board is None:  # the desk is open, and this is not: its actor is being restarted
+                raise PoolNotRunning(self._desk.pool, "being restarted")
+            if submission.ticket.queue is None:
+                self.decided(submission)
+            else:
+                board.wake_by(submission.ticket.deadline)
+            if owner is not None:
+                self._tie(future, owner)
+        except BaseException:
+            # Nobody will ever have this future. It may run already: then it is ended, else its lease is given back.
+            future.cancel()
+            raise
         return future
+
+    def later(self, action: Callable[[], None]) -> None:
+        """Run *action* soon, in the thread of submitted calls; from anywhere, a finalizer even. Never blocks."""
+        if self._board is not None:
+            self._board.post(action)
 
     def decided(self, submission: Submission) -> None:
         """There is a worker for it, or a refusal; from any thread, at times under the desk's lock. Twice is fine."""
-        if self._board is not None:
-            self._board.post(functools.partial(self._take_up, submission))
+        board = None
+        while board is not self._board:  # once, unless its successor has taken over in this moment
+            board = self._board
+            assert board is not None
+            board.post(functools.partial(self._take_up, submission))
 
     # Its actor
 
@@ -125,9 +137,12 @@ class Multiplexer:
             actor: Is sent a ``Down`` when an owner of calls has ended, for ``owner_is_down``.
             failed: Told if the thread dies of an error.
         """
-        self._actor = actor
-        self._board = Switchboard(name, clock, next_due=self._desk.next_deadline, failed=failed)
-        self._board.start()
+        before = self._board
+        board = Switchboard(name, clock, next_due=self._desk.next_deadline, failed=failed)
+        self._actor, self._board = actor, board
+        if before is not None:
+            board.take_over(before)
+        board.start()
 
     def close(self, timeout: float) -> bool:
         """End the thread, when its calls have ended; blocks. Returns whether that was within *timeout* seconds."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import enum
 import math
 import os
-from typing import Any, Final, final
+from typing import Any, Final, TypeVar, final
 
 import attrs
 
@@ -14,8 +15,9 @@ from actors.unbridged import Unbridged
 from bridge.launchers.launcher import Launcher
 from bridge.options import InterpreterOptions
 
-__all__ = ["PoolOptions", "check_seconds"]
+__all__ = ["PoolOptions", "check_seconds", "choice"]
 
+E = TypeVar("E", bound=enum.Enum)
 
 #: What to do instead, option by option; each error ends with it.
 _REMEDIES: Final = {
@@ -27,6 +29,7 @@ _REMEDIES: Final = {
     "when_full": "raise refuses a call, block lets it wait, shed refuses the newest of the lowest priority",
     "max_overflow": "0 starts none",
     "overflow_ttl": "30 is the default",
+    "start_interval": "0 starts the next as soon as max_starting allows",
     "max_starting": "leave it out for all at the same time",
     "timeout": "it counts from the call on",
 }
@@ -56,6 +59,14 @@ def check_seconds(name: str, value: object) -> None:
         raise ValueError(f"{name} {value!r}: expected seconds > 0 (math.inf: no limit){_remedy(name)}")
 
 
+def _pause(_: object, field: attrs.Attribute[float], value: object) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 <= value < math.inf:  # type: ignore[operator]  # it is a number there
+        raise ValueError(
+            f"{field.name} {value!r}: expected seconds >= 0, and not math.inf{_remedy(field.name)}"
+        )
+
+
 def _remedy(name: str) -> str:
     return f"; {_REMEDIES[name]}" if name in _REMEDIES else ""
 
@@ -65,14 +76,23 @@ def _flag(_: object, field: attrs.Attribute[bool], value: object) -> None:
         raise TypeError(f"{field.name} {value!r}: expected True or False{_remedy(field.name)}")
 
 
-def _when_full(value: object) -> WhenFull:
-    """Return the choice that *value* is, or names."""
-    if isinstance(value, WhenFull):
+def choice(kind: type[E], name: str, value: object) -> E:
+    """Return the member of *kind* that *value* is, or names.
+
+    Raises:
+        ValueError: It is none; the text says which there are, for the option *name*.
+    """
+    if isinstance(value, kind):
         return value
-    names = [each.value for each in WhenFull]
-    if value not in names:
-        raise ValueError(f"when_full {value!r}: expected one of {', '.join(names)}{_remedy('when_full')}")
-    return WhenFull(value)
+    for each in kind:
+        if each.value == value:
+            return each
+    names = ", ".join(str(each.value) for each in kind)
+    raise ValueError(f"{name} {value!r}: expected one of {names}{_remedy(name)}")
+
+
+def _when_full(value: object) -> WhenFull:
+    return choice(WhenFull, "when_full", value)
 
 
 def _name(_: object, field: attrs.Attribute[str], value: object) -> None:
@@ -119,7 +139,11 @@ class PoolOptions:
     when_full: WhenFull = attrs.field(default=WhenFull.RAISE, converter=_when_full)
     max_overflow: int = attrs.field(default=0, validator=_whole(0))
     overflow_ttl: float = attrs.field(default=30.0, validator=_seconds)
+    lazy: bool = attrs.field(default=False, validator=_flag)
     max_starting: int = attrs.field(validator=_whole(1))
+    start_interval: float = attrs.field(default=0.0, validator=_pause)
+    health_interval: float = attrs.field(default=math.inf, validator=_seconds)
+    health_timeout: float = attrs.field(default=5.0, validator=_seconds)
     launcher: Launcher | Unbridged | None = attrs.field(default=None, validator=_launcher)
 
     @max_starting.default

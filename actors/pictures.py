@@ -9,19 +9,21 @@ from actors.affinity import Affinity
 from actors.ledger import Ledger
 from actors.scheduler import Row, Scheduler
 from actors.status import PoolStatus, WorkerStatus
+from bridge.faces import InterpreterFace
 
 __all__ = ["affinity_picture", "pool_picture", "worker_picture"]
 
 
-def worker_picture(row: Row, ledger: Ledger, pid: int | None) -> WorkerStatus:
-    """Return one worker; *pid* is None before its interpreter runs."""
+def worker_picture(row: Row, ledger: Ledger, interpreter: InterpreterFace | None) -> WorkerStatus:
+    """Return one worker; its *interpreter* is None before it runs."""
     return WorkerStatus(
         name=row.slot,
         incarnation=row.key,
         state=row.life.state.value,
         health=row.life.health.value,
         overflow=row.overflow,
-        pid=pid,
+        pid=None if interpreter is None else interpreter.pid,
+        silence="" if interpreter is None else interpreter.silence,
         calls=row.calls,
         restarts=ledger.restarts_of(row.slot),
         attempts=row.book.attempts,
@@ -41,12 +43,12 @@ def pool_picture(
     target: int,
     scheduler: Scheduler,
     ledger: Ledger,
-    pids: Mapping[int, int],
+    interpreters: Mapping[int, InterpreterFace],
     running: int,
     now: float,
 ) -> PoolStatus:
-    """Return the pool; *running* requests have not ended, and *pids* are of the workers that are up."""
-    workers = (worker_picture(row, ledger, pids.get(row.key)) for row in scheduler.rows.values())
+    """Return the pool; *running* requests have not ended, and *interpreters* are those of the workers that are up."""
+    workers = (worker_picture(row, ledger, interpreters.get(row.key)) for row in scheduler.rows.values())
     counts: dict[str, Any] = {outcome.value: count for outcome, count in ledger.counts.items()}
     counts["errors"] += counts["lost"]
     return PoolStatus(
@@ -55,7 +57,7 @@ def pool_picture(
         target=target,
         workers=tuple(sorted(workers, key=lambda worker: worker.name)),
         overflow=len(scheduler.overflow),
-        ready=len(pids),
+        ready=len(interpreters),
         waiting=len(scheduler.waiters),
         sessions=len(scheduler.affinity),
         affinity=affinity_picture(scheduler.affinity, ledger, now),

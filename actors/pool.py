@@ -7,6 +7,7 @@ caller's own thread checks a worker out at the desk and talks to it over its dat
 from __future__ import annotations
 
 import atexit
+import math
 import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, final
@@ -17,6 +18,7 @@ from actors.configuration import as_keywords, pool_options
 from actors.desk import Desk
 from actors.errors import PoolNotRunning
 from actors.multiplexer import Multiplexer
+from actors.options import choice
 from actors.pool_tree import pool_spec
 from actors.session import Session
 from actors.status import DEFAULT, GIVEN, Choice, PoolStatus, SessionStatus
@@ -65,8 +67,14 @@ class Pool(Caller):
         max_overflow: How many workers beyond *workers* are started while callers wait; each ends when it has been free
             for *overflow_ttl*, unless it holds a session.
         overflow_ttl: Seconds.
+        lazy: Whether no worker is started before the first call, or ``wait_ready``, asks for one; then all are.
         max_starting: How many workers may be starting at the same time, from the launch until the handshake; default: all.
             One whose start hangs holds its place until its ``start_timeout``.
+        start_interval: Seconds from one batch of starts, of *max_starting* at most, to the next; 0: no pause.
+        health_interval: Seconds between two checks of the workers that nobody uses; ``math.inf``: none. One that does not
+            answer is kept without work until it does, and replaced when it has not for three checks in a row. (A process
+            that is stopped or gone is found without: ``InterpreterOptions.ping_interval``.)
+        health_timeout: Seconds for its answer.
         launcher: Brings the interpreters to life; default: as processes of this machine. ``status().choices`` says which.
 
     Raises:
@@ -85,7 +93,11 @@ class Pool(Caller):
         when_full: WhenFull | str = WhenFull.RAISE,
         max_overflow: int = 0,
         overflow_ttl: float = 30.0,
+        lazy: bool = False,
         max_starting: int | None = None,
+        start_interval: float = 0.0,
+        health_interval: float = math.inf,
+        health_timeout: float = 5.0,
         launcher: Launcher | Unbridged | None = None,
         **unknown: Never,
     ) -> None:
@@ -99,7 +111,11 @@ class Pool(Caller):
             "when_full": when_full,
             "max_overflow": max_overflow,
             "overflow_ttl": overflow_ttl,
+            "lazy": lazy,
             "max_starting": max_starting,
+            "start_interval": start_interval,
+            "health_interval": health_interval,
+            "health_timeout": health_timeout,
             "launcher": launcher,
         }
         self.options = pool_options(keywords={**given, **unknown})
@@ -111,6 +127,7 @@ class Pool(Caller):
             session_ttl=self.options.session_ttl,
             when_full=self.options.when_full,
             max_overflow=self.options.max_overflow,
+            lazy=self.options.lazy,
         )
         self.desk.choices = self._choices()
         calling = Calling(self.desk, self.options.interpreter)
@@ -134,10 +151,13 @@ class Pool(Caller):
             mode: What this handle's calls do when the session's worker is not free: ``"strict_queue"`` waits for it,
                 ``"strict_fail_fast"`` raises ``SessionBusy``, ``"hint"`` takes any free worker, and never tells that the
                 session's was lost.
+
+        Raises:
+            ValueError: *id* is no text, or empty, or there is no such *mode*.
         """
         if not isinstance(id, str) or not id:
             raise ValueError(f"session id {id!r}: expected a non-empty str")
-        return Session(self, id, SessionMode(mode))
+        return Session(self, id, choice(SessionMode, "mode", mode))
 
     def sessions(self) -> tuple[SessionStatus, ...]:
         """Return the sessions that are known, longest unused first, bound to workers or not. Never blocks."""

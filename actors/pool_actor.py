@@ -51,6 +51,7 @@ class PoolActor(Actor):
         worker_spec: Callable[[str], ChildSpec],
         max_starting: int | None = None,
         overflow_ttl: float = math.inf,
+        start_interval: float = 0.0,
     ) -> Continue:
         """Open the desk; workers are started after the supervisor was answered.
 
@@ -58,9 +59,12 @@ class PoolActor(Actor):
             desk: The pool's.
             worker_spec: Makes the spec of the worker with an id.
             max_starting: How many may be starting at the same time; None: all.
+            start_interval: Seconds from one batch of starts to the next; 0: no pause.
             overflow_ttl: Seconds for which a worker beyond the target may be free before it ends; ``math.inf``: for ever.
         """
         self._desk = desk
+        self._pause = start_interval
+        self._may_start_at = -math.inf  #: when the pause after the last batch of starts is over
         self._workers = f"{self.ref.name.rpartition('/')[0]}/workers"  # the sibling that supervises them
         self._worker_spec = worker_spec
         self._at_once = desk.target if max_starting is None else max_starting
@@ -146,10 +150,15 @@ class PoolActor(Actor):
         return None
 
     def _start_missing(self) -> None:
-        missing = [*self._missing(), *self._overflow_missing()]
+        if self.clock.now() < self._may_start_at:
+            return  # and a message comes when that is over
+        missing = [*self._missing(), *self._overflow_missing()] if self._desk.wanted else []
         room = may_start(len(missing), starting=self._desk.starting(), at_once=self._at_once)
         for id in missing[:room]:
             self._start(id)
+        if self._pause and room:
+            self._may_start_at = self.clock.now() + self._pause
+            self.send_after(self._pause, _RECONCILE)
 
     def _missing(self) -> list[str]:
         taken = set(self._running.values())

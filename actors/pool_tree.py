@@ -5,15 +5,18 @@ bridge     the I/O thread, the zmq context, the run directory
 sessions   ends sessions that nobody uses
 calls      the thread that talks to workers for submitted calls
 workers    dynamic; each worker owns one interpreter process, and is temporary
+health     asks workers that nobody uses whether they are well; if asked for
 pool       brings the set of workers to its target
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Final
 
 from actors.desk import Desk
+from actors.health_check import HealthCheck
 from actors.hub_actor import HubActor, HubSlot
 from actors.multiplexer import Multiplexer
 from actors.multiplexer_actor import MultiplexerActor
@@ -49,11 +52,13 @@ def pool_spec(
     flags = SupFlags(
         strategy=Strategy.REST_FOR_ONE, intensity=3, period=30.0, auto_shutdown=AutoShutdown.ANY_SIGNIFICANT
     )
+    health = (options.health_interval, options.health_timeout)
     children = (
         _bridge(slot, desk, options.launcher),
         ChildSpec(id="sessions", start=SessionAffinity, args=(desk, options.session_ttl)),
         ChildSpec(id="calls", start=MultiplexerActor, args=(desk, multiplexer)),
         ChildSpec(id="workers", start=DynamicSupervisor, type=ChildType.SUPERVISOR),
+        *([ChildSpec(id="health", start=HealthCheck, args=(desk, *health))] if health[0] < math.inf else []),
         ChildSpec(
             id="pool",
             start=PoolActor,
@@ -62,6 +67,7 @@ def pool_spec(
                 _worker_specs(slot, desk, options.interpreter),
                 options.max_starting,
                 options.overflow_ttl,
+                options.start_interval,
             ),
             restart=Restart.TRANSIENT,
             significant=True,

@@ -15,6 +15,7 @@ NAMES = {
     "actors": "benchmarks.actors",
     "supervisor": "benchmarks.supervisor",
     "bridge": "benchmarks.bridge",
+    "pool": "benchmarks.pool",
 }
 
 

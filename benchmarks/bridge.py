@@ -10,18 +10,16 @@ import contextlib
 import json
 import os
 import queue
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 import attrs
-import zmq
 
+from benchmarks.limits import PATIENCE, echo, median_of
 from benchmarks.report import Line, Report, compared
 from benchmarks.rounds import Effort, apart, in_rounds, pinned
 from bridge.events import InterpreterReady
@@ -37,8 +35,6 @@ __all__ = ["run"]
 CALL_GOAL: Final = "<= 1.15"
 START_GOAL: Final = "<= 0.7"
 USS_GOAL: Final = "<= 9"
-#: Seconds that nothing here takes, unless it hangs.
-PATIENCE: Final = 30.0
 
 
 @attrs.frozen
@@ -56,19 +52,6 @@ SCALES: Final = {
     Effort.QUICK: Scale(7, 10, 100, 7),
     Effort.ONCE: Scale(2, 1, 5, 1),
 }
-
-#: The other end of the bare ping-pong: it sends back what comes. Its end is that of its standard input.
-ECHO: Final = """
-import sys, zmq
-socket = zmq.Context().socket(zmq.DEALER)
-socket.connect(sys.argv[1])
-socket.send(b"up")
-poller = zmq.Poller()
-poller.register(socket, zmq.POLLIN)
-poller.register(sys.stdin.fileno(), zmq.POLLIN)
-while poller.poll()[0][0] is socket:
-    socket.send(socket.recv())
-"""
 
 #: A fresh service: seconds from the pool's construction until two workers have answered. Each opens one end of a FIFO,
 #: which waits for the other end, so that one worker alone cannot answer both; nobody asks again and again meanwhile.
@@ -142,15 +125,15 @@ def _calls(interpreter: Interpreter, scale: Scale) -> Sequence[Line]:
 
     # As many bytes as a call has.
     message = bytes(sum(len(part) for part in encode_call(abs, (-1,), {}).frames) + 36)
-    with _echo() as (socket, pid):
+    with echo() as (socket, pid):
 
         def ping() -> bool:
             socket.send(message)
             return bool(len(socket.recv()) == len(message))
 
         sides: dict[str, Callable[[], float]] = {
-            "call": lambda: _median_of(scale.calls, call),
-            "ping": lambda: _median_of(scale.calls, ping),
+            "call": lambda: median_of(scale.calls, call),
+            "ping": lambda: median_of(scale.calls, ping),
         }
         with apart(interpreter.pid, pid):
             two_cpus = in_rounds(scale.rounds, scale.turns, sides)
@@ -167,38 +150,6 @@ def _calls(interpreter: Interpreter, scale: Scale) -> Sequence[Line]:
 def _against_ping(name: str, figures: dict[str, list[float]], goal: str = "") -> Line:
     us = {side: [each * 1e6 for each in rounds] for side, rounds in figures.items()}
     return compared(name, "us", us["call"], {"pyzmq_ping_pong": us["ping"]}, goal)
-
-
-@contextlib.contextmanager
-def _echo() -> Iterator[tuple[zmq.Socket[bytes], int]]:
-    """Yield a socket whose peer, in another process, sends everything back; and that process's id."""
-    with tempfile.TemporaryDirectory(prefix="tw") as directory, zmq.Context() as context:
-        socket = context.socket(zmq.DEALER)
-        socket.linger = 0
-        socket.rcvtimeo = int(PATIENCE * 1000)
-        socket.bind(f"ipc://{directory}/echo")
-        process = subprocess.Popen(
-            [sys.executable, "-c", ECHO, f"ipc://{directory}/echo"], stdin=subprocess.PIPE
-        )
-        try:
-            socket.recv()
-            yield socket, process.pid
-        finally:
-            process.kill()
-            process.communicate()
-            socket.close()
-
-
-def _median_of(count: int, once: Callable[[], bool]) -> float:
-    """Return the median seconds of *count* round trips; each answer is checked."""
-    took = []
-    for _ in range(count):
-        begun = time.perf_counter()
-        right = once()
-        took.append(time.perf_counter() - begun)
-        if not right:
-            raise AssertionError("a wrong answer")
-    return statistics.median(took)
 
 
 # A start, and an idle one's memory

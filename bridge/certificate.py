@@ -21,6 +21,7 @@ __all__ = [
     "PeakMemory",
     "Phase",
     "Verdict",
+    "is_crash",
     "ours",
     "verdict_of",
 ]
@@ -149,6 +150,11 @@ def ours(phase: Phase, cause: Cause | None) -> Verdict | None:
     return cause.verdict
 
 
+def is_crash(status: ExitStatus) -> bool:
+    """Return whether it ended by a signal that nobody sends to end a process, but that its own code brings about."""
+    return status.signal is not None and status.signal not in _SENT
+
+
 def verdict_of(
     status: ExitStatus,
     *,
@@ -172,10 +178,10 @@ def verdict_of(
     if cause is not None and cause.verdict is Verdict.STOPPED and status.code == 0:
         return Verdict.STOPPED
     by_us = ours(phase, cause)
-    if status.signal in _SENT:
-        return by_us or Verdict.KILLED_FROM_OUTSIDE
-    if status.signal is not None:
+    if is_crash(status):
         return by_us if examined and by_us is not None else Verdict.CRASH_SIGNAL
+    if status.signal is not None:
+        return by_us or Verdict.KILLED_FROM_OUTSIDE
     if status.code is None:
         # Unknown to the kernel's records, but we did kill it: then that is the best account there is.
         return by_us or Verdict.UNKNOWN

@@ -17,6 +17,7 @@ from supervision.events import Event
 __all__ = [
     "InterpreterDied",
     "InterpreterReady",
+    "InterpreterSilent",
     "InterpreterUnburied",
     "LeftoverSwept",
     "LogRecord",
@@ -53,6 +54,22 @@ class InterpreterDied(Event):
 
     def severity(self) -> str:
         return "INFO" if self.certificate.verdict is Verdict.STOPPED else "WARNING"
+
+
+@final
+@attrs.frozen(kw_only=True)
+class InterpreterSilent(Event):
+    """It is held to be dead and kept all the same (``on_silence="log"``), or was, and has been heard again."""
+
+    level: ClassVar[str] = "WARNING"
+    worker: str
+    incarnation: int
+    pid: int
+    why: str  #: empty: it was heard again
+
+    def describe(self) -> str:
+        said = f"is silent, and kept: {self.why}" if self.why else "was heard again"
+        return f"{self.worker}#{self.incarnation} (pid {self.pid}) {said}"
 
 
 @final

@@ -81,6 +81,13 @@ class InterpreterFace(Protocol):
     def channel(self) -> ChannelFace:
         """Where its calls run."""
 
+    @property
+    def silence(self) -> str:
+        """Why it is held to be silent, though it is kept; "": it is not."""
+
+    def ping(self, timeout: float) -> float:
+        """Return the seconds of a round trip to it; ``NoPong`` if there is no answer in *timeout* seconds. Blocks."""
+
     def kill(self, why: str, verdict: Verdict = ...) -> None:
         """End it at once, with all that it started; the first cause stays."""
 

@@ -12,7 +12,17 @@ from typing import final
 
 import attrs
 
-from bridge.certificate import CallRecord, Cause, Certificate, ExitStatus, Phase, Verdict, ours, verdict_of
+from bridge.certificate import (
+    CallRecord,
+    Cause,
+    Certificate,
+    ExitStatus,
+    Phase,
+    Verdict,
+    is_crash,
+    ours,
+    verdict_of,
+)
 from bridge.evidence import Evidence
 from bridge.launchers.launcher import Identity, Placement
 from bridge.memory_group import KernelKills
@@ -48,7 +58,7 @@ class Inquest:
         self._lock = threading.Lock()  # guards the next six
         self._cause: Cause | None = None
         self._struck: CallRecord | None = None  # the call that ran when a kill was decided
-        #: Why its stacks are being asked for, and the call: kept if that was its end.
+        #: Why its stacks were asked for, and the call: a crash after that is as of this, the kill was to follow at once.
         self._examined: tuple[Cause, CallRecord | None] | None = None
         self._stopping = False  # whether it was asked to end
         self._interrupt: tuple[int, Cause] | None = None  # the last call that SIGINT was sent to, and why
@@ -83,7 +93,6 @@ class Inquest:
             # Looked at here, since nobody may have heard yet of a death that others caused: it must not become ours.
             if self._certificate is not None or self._group.is_dead():
                 return False
-            self._examined = None
             if self._cause is None or self._cause.verdict is Verdict.STOPPED:
                 self._cause = Cause(why, verdict)
                 if verdict is Verdict.STOPPED:
@@ -121,9 +130,9 @@ class Inquest:
     def _write(self, status: ExitStatus, scene: Scene) -> Certificate:
         """Return the certificate. Under the lock."""
         cause, call = self._cause, scene.call or self._struck
-        examined = cause is None and self._examined is not None and status.signal is not None
-        if examined and self._examined is not None:
-            cause, call = self._examined[0], call or self._examined[1]
+        examined = self._examined if is_crash(status) else None
+        if examined is not None:
+            cause, call = cause or examined[0], call or examined[1]
         if cause is None and status.signal == "SIGINT" and call is not None and self._interrupt is not None:
             call_id, interrupt = self._interrupt
             cause = interrupt if call_id == call.id else None
@@ -136,7 +145,9 @@ class Inquest:
         memory = self.evidence.out_of_memory(
             status, ours=ours(phase, cause) is not None, said=self._board.out_of_memory
         )
-        verdict = verdict_of(status, phase=phase, cause=cause, out_of_memory=memory, examined=examined)
+        verdict = verdict_of(
+            status, phase=phase, cause=cause, out_of_memory=memory, examined=examined is not None
+        )
         return Certificate(
             worker=self._identity.worker,
             incarnation=self._identity.incarnation,

@@ -17,7 +17,7 @@ from bridge.connection import Connections
 from bridge.control import ControlChannel
 from bridge.enforcement import Enforcement
 from bridge.errors import HubClosed, LaunchFailed, ProtocolError
-from bridge.events import InterpreterDied, InterpreterReady, OutputLine
+from bridge.events import InterpreterDied, InterpreterReady, InterpreterSilent, OutputLine
 from bridge.handshake import Handshake
 from bridge.hub import Hub
 from bridge.inquest import Inquest, Scene
@@ -86,6 +86,9 @@ class Interpreter:
     ) -> None:
         placement, identity = launched.placement, launched.identity
         self._hub, self._number, self._identity = hub, launched.number, identity
+        self.worker = identity.worker  #: the name of the worker that it serves
+        self.incarnation = identity.incarnation  #: which life of the worker this is
+        self.silence = ""  #: why it is held to be silent, though it is kept (``on_silence``); written on the hub's thread
         self._listener, self._refused = listener, launched.refused
         self._placement = placement
         self._group = placement.group
@@ -113,21 +116,12 @@ class Interpreter:
             post=lambda action: hub.run_there(action, 0, self),
             ping=self._control.feel,
             dead=lambda why: self.kill(why, Verdict.SILENT),
+            silent=self._note_silence,
         )
         self._ready = False  # written on the hub's thread
         self._detail = ""  # what a handler raised; written on the hub's thread
         self._burial = threading.Lock()
         self._buried = False
-
-    @property
-    def worker(self) -> str:
-        """The name of the worker that it serves."""
-        return self._identity.worker
-
-    @property
-    def incarnation(self) -> int:
-        """Which life of the worker this is."""
-        return self._identity.incarnation
 
     @property
     def pid(self) -> int:
@@ -329,6 +323,12 @@ class Interpreter:
             call=self.channel.running(),
             last_output=self._output.tail.lines(),
             detail=self._detail,
+        )
+
+    def _note_silence(self, why: str) -> None:
+        self.silence = why
+        self._listener(
+            InterpreterSilent(worker=self.worker, incarnation=self.incarnation, pid=self.pid, why=why)
         )
 
     def _print(self, line: OutputText) -> None:

@@ -96,6 +96,11 @@ def _codec(_: Any, __: _Attribute, value: Any) -> None:
         raise ValueError(f"codec={value!r}: expected one of {CODECS}")
 
 
+def _on_silence(_: Any, __: _Attribute, value: Any) -> None:
+    if value not in ("kill", "log"):
+        raise ValueError(f"on_silence={value!r}: expected one of kill, log")
+
+
 def _allowed(_: Any, __: _Attribute, value: tuple[Any, ...]) -> None:
     for name in value:
         if not isinstance(name, str):
@@ -151,6 +156,7 @@ class InterpreterOptions:
         ping_interval: Seconds between two pings; math.inf: none, and no worker is found silent.
         silence_grace: Seconds without an answer after which a process that is stopped, or gone without an exit, is
             killed. One that runs is not: it may hold the GIL until its call's deadline.
+        on_silence: "kill", or "log": then such a process is only told of (``InterpreterSilent``, the status) and kept.
         graces: How a call is ended that overran its deadline, or was cancelled.
         secrets: Texts that no error, marker or log record out of it shows. An exception that holds one is described only.
         log_level: From which level on the records of its ``logging`` become ``LogRecord`` events while a call runs; None:
@@ -178,6 +184,7 @@ class InterpreterOptions:
     start_timeout: float = attrs.field(default=30.0, validator=_seconds)
     ping_interval: float = attrs.field(default=5.0, validator=_seconds)
     silence_grace: float = attrs.field(default=10.0, validator=_seconds)
+    on_silence: str = attrs.field(default="kill", validator=_on_silence)
     graces: Graces = attrs.field(factory=Graces, validator=attrs.validators.instance_of(Graces))
     secrets: tuple[str, ...] = attrs.field(default=(), converter=_several, validator=_secrets, repr=False)
     log_level: str | None = attrs.field(default=None, validator=_log_level)

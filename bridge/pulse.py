@@ -26,7 +26,8 @@ class Pulse:
         pid: The process; not reaped as long as this runs, so the number is its own.
         post: Has something run on the hub's thread.
         ping: Sends one, and returns whether it could be sent; does not wait for the answer.
-        dead: Told why, once.
+        dead: Told why, once; unless silence is only to be told.
+        silent: Told why then; and "" when it is heard again.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Pulse:
         post: Callable[[Callable[[], None]], object],
         ping: Callable[[], bool],
         dead: Callable[[str], None],
+        silent: Callable[[str], None],
     ) -> None:
         self._clock = clock
         self._interval = options.ping_interval
@@ -45,6 +47,9 @@ class Pulse:
         self._post = post
         self._ping = ping
         self._dead = dead
+        self._silent = silent
+        self._kills = options.on_silence == "kill"
+        self._told = False  # whether it is silent now, and that was told
         self._liveness = Liveness(options.silence_grace, clock.now())
         self._timer: Timer | None = None
         self._asked = False  # whether a ping is out; there is never more than one
@@ -60,6 +65,9 @@ class Pulse:
         """It has said something."""
         self._asked = False
         self._liveness = self._liveness.heard(self._clock.now())
+        if self._told:
+            self._told = False
+            self._silent("")
 
     def stop(self) -> None:
         """Feel it no more. Idempotent."""
@@ -79,11 +87,15 @@ class Pulse:
         if self._asked:
             now = self._clock.now()
             self._liveness = self._liveness.seen(state_of(self._pid), now)
-            if self._liveness.health(now) is Health.DEAD:
-                self.stop()
+            if self._liveness.health(now) is Health.DEAD and not self._told:
                 silence = now - self._liveness.heard_at
-                self._dead(f"it said nothing for {silence:.3g} s, and its process is stopped or gone")
-                return
+                why = f"it said nothing for {silence:.3g} s, and its process is stopped or gone"
+                if self._kills:
+                    self.stop()
+                    self._dead(why)
+                    return
+                self._told = True
+                self._silent(why)
         else:
             # One for which there was no room is never answered: the next beat tries again.
             self._asked = self._ping()

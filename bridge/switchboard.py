@@ -70,7 +70,8 @@ class Switchboard:
         self._ending = False
         self._watched: list[Any] = [(self._wake_fd, READABLE)]  # this and the next: the board's thread only
         self._runs: dict[Any, Run] = {}  # by socket, and by pidfd
-        self._lock = threading.Lock()  # guards the next, and the end of the descriptor
+        #: Guards the next, and the end of the descriptor. One that its holder may take again: finalizers post, too.
+        self._lock = threading.RLock()
         self._helpers: set[threading.Thread] = set()
         self._open = True
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
@@ -104,6 +105,11 @@ class Switchboard:
         """Have *action* run on the thread, soon; from any thread, never blocks. It must not raise."""
         self._posted.append(action)
         self.wake_by(-math.inf)
+
+    def take_over(self, other: Switchboard) -> None:
+        """Have what was posted to *other*, whose thread has ended, run on this one's."""
+        while other._posted:
+            self.post(other._posted.popleft())
 
     def wake_by(self, moment: float) -> None:
         """See to it that the thread looks around at *moment* on the clock at the latest; from any thread."""

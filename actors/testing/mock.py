@@ -18,6 +18,7 @@ from actors.unbridged import Unbridged
 from bridge.cancel import CancelOutcome
 from bridge.certificate import Cause, Certificate, ExitStatus, OutOfMemory, Phase, Verdict, verdict_of
 from bridge.enforcement import CANCELLED
+from bridge.errors import NoPong
 from bridge.events import InterpreterDied, InterpreterReady
 from bridge.launchers.fake import FIRST_PID
 from bridge.options import InterpreterOptions
@@ -77,6 +78,7 @@ class MockInterpreter:
         self.worker = worker
         self.incarnation = incarnation
         self.pid = next(_pids)  #: a number that no process has
+        self.silence = ""  #: it is never silent
         self.channel = MockChannel(self, answers, options, clock)
         self._clock = clock
         self._listener = listener
@@ -139,6 +141,16 @@ class MockInterpreter:
         self.end(_KILL)
         self.channel.close()
         return True
+
+    def ping(self, timeout: float) -> float:
+        """Return at once, while it lives; nothing keeps it from that.
+
+        Raises:
+            NoPong: It has ended.
+        """
+        if self._certificate is not None:
+            raise NoPong(self.worker, timeout)
+        return 0.0
 
     def cancel(self, call_id: int) -> CancelOutcome:
         """End the call *call_id*, if it runs: at once where it rests, else with the interpreter after the graces."""

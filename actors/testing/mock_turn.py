@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, final
 
 from actors.testing.answers import Answers
@@ -54,6 +54,8 @@ class MockTurn:
         #: What the child would have sent; None until then, and for ever if its interpreter ended first.
         self.answer: tuple[Kind, Sequence[Any]] | None = None
         self.over = threading.Event()  #: answered, or its interpreter has ended
+        #: What struck its caller's thread, which computes the answer: nothing of the call's.
+        self.struck: BaseException | None = None
         self.interrupted = False  #: whether its rest was cut short
         self._gate = threading.Lock()  # opened when a call that rests is to end
         self._gate.acquire()
@@ -71,6 +73,22 @@ class MockTurn:
         if self._clock.acquire(self._gate, min(seconds, left)) or seconds > left:
             self.interrupted = True
             raise CallInterrupted("the call was cancelled, or its deadline has passed")
+
+    def run(
+        self,
+        answers: Answers,
+        function: Callable[..., Any],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+    ) -> Any:
+        """Have the call answered, and keep apart what is raised in this thread and not by the answer: an interrupt."""
+        try:
+            return answers.run(self, function, args, kwargs)
+        except (Exception, CallInterrupted, SystemExit):
+            raise
+        except BaseException as error:
+            self.struck = error
+            raise
 
     def end(self, status: ExitStatus) -> None:
         """Let the interpreter end; see ``Stage``."""
@@ -95,7 +113,9 @@ class MockChannel:
         self._boot = boot_spec(options)
         self._clock = clock
         self._lease = threading.Lock()  # held while a call is in it, and for ever once it is drained
-        self._drained = False  # whether the interpreter's end has it
+        self._draining = (
+            False  # whether that has begun: who finds the lease taken meets the interpreter's end
+        )
         self._clean = True  # this and the next two: written under the lease
         self._last_id = 0
         self._turn: MockTurn | None = None
@@ -123,6 +143,9 @@ class MockChannel:
         turn = self._enter(request, timeout)
         try:
             self._perform(turn, request)
+            if turn.struck is not None:
+                turn.answer = None
+                raise turn.struck
             return self._told(turn)
         finally:
             self._leave(turn)
@@ -164,8 +187,8 @@ class MockChannel:
 
     def drain(self, timeout: float) -> bool:
         """Take no more calls once the one in it has ended; returns whether it has within *timeout* seconds."""
-        self._drained = self._clock.acquire(self._lease, timeout)
-        return self._drained
+        self._draining = True
+        return self._clock.acquire(self._lease, timeout)
 
     def close(self) -> None:
         """Close the descriptor, when the call that is in it has ended. Never blocks; idempotent."""
@@ -180,7 +203,7 @@ class MockChannel:
         if ended is not None:
             raise WorkerDied(ended, started=False)
         if not self._lease.acquire(blocking=False):
-            ended = self._owner.certificate(_END) if self._drained else None
+            ended = self._owner.certificate(_END) if self._draining else None
             if ended is not None:
                 raise WorkerDied(ended, started=False)
             raise ChannelUnavailable(self._owner.worker, "another call holds it")
@@ -194,7 +217,7 @@ class MockChannel:
     def _perform(self, turn: MockTurn, request: EncodedCall) -> None:
         """Do what the child does."""
         answer = calls.perform(
-            self._boot, _received(request.frames), functools.partial(self._answers.run, turn)
+            self._boot, _received(request.frames), functools.partial(turn.run, self._answers)
         )
         if self._owner.certificate(0.0) is None:
             turn.answer = answer

@@ -394,7 +394,7 @@ def test_a_wait_that_is_broken_off_leaves_nothing_at_the_desk() -> None:
     desk, _ = open_desk(1, target=2)
     with pytest.raises(Parked):
         desk.wait_ready(10)
-    assert not desk._gates
+    assert not desk._guard._gates
 
 
 def test_without_affinity_a_session_is_only_a_name() -> None:

@@ -125,6 +125,7 @@ def why_unbound(desk: Desk, session: str) -> type[PoolError]:
     return type(caught.value)
 
 
+@pytest.mark.promise("deterministic-clock")
 @pytest.mark.promise("expired-unbound-lost-differ")
 @pytest.mark.promise("expiry-told-apart")
 @pytest.mark.parametrize("swept", [True, False], ids=["swept", "not swept"])

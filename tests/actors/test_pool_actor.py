@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import queue
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import final
@@ -10,7 +12,7 @@ from typing import final
 import pytest
 from desk_house import FakeInterpreter, a_certificate, a_desk
 
-from actors.errors import PoolCannotStart, PoolGaveUp, PoolNotRunning
+from actors.errors import CallExpired, PoolCannotStart, PoolGaveUp, PoolNotRunning
 from actors.events import PoolEnded, StartsHeldBack, WorkerReplaced
 from actors.lease import Lease
 from actors.ledger import Outcome
@@ -37,8 +39,8 @@ class Stage(Actor):
 class House:
     """A pool's actors in virtual time."""
 
-    def __init__(self, target: int = 1, max_starting: int | None = None) -> None:
-        self.desk = a_desk(target=target)
+    def __init__(self, target: int, max_starting: int | None, start_interval: float, lazy: bool) -> None:
+        self.desk = a_desk(target=target, lazy=lazy)
         self.clock = VirtualClock()
         self.started: queue.SimpleQueue[Ref] = queue.SimpleQueue()
         self.tree = Tree(
@@ -48,7 +50,7 @@ class House:
                 ChildSpec(
                     id="pool",
                     start=PoolActor,
-                    args=(self.desk, self._worker, max_starting),
+                    args=(self.desk, self._worker, max_starting, math.inf, start_interval),
                     restart=Restart.TRANSIENT,
                 ),
             ],
@@ -97,9 +99,11 @@ class House:
 
 
 @contextmanager
-def a_house(target: int = 1, max_starting: int | None = None) -> Iterator[House]:
+def a_house(
+    target: int = 1, max_starting: int | None = None, start_interval: float = 0.0, lazy: bool = False
+) -> Iterator[House]:
     """Run one."""
-    house = House(target, max_starting)
+    house = House(target, max_starting, start_interval, lazy)
     with house.tree:
         yield house
 
@@ -161,6 +165,53 @@ def test_so_many_starts_at_once_and_no_more() -> None:
             house.ready(worker)
         house.settle()
         assert house.started.empty()
+
+
+@pytest.mark.promise("parallel-start")
+def test_batches_of_starts_with_a_pause_between() -> None:
+    """Two of five, and no more before the pause is over, though the first ones are up; then the next two, and the last."""
+    with a_house(target=5, max_starting=2, start_interval=3.0) as house:
+        for batch in (2, 2, 1):
+            for worker in [house.worker() for _ in range(batch)]:
+                house.ready(worker)
+            house.settle()
+            house.advance(2.9)
+            assert house.started.empty()
+            house.advance(0.2)
+        house.settle()
+        assert house.started.empty()
+
+
+@pytest.mark.promise("lazy-start")
+@pytest.mark.parametrize("how", ["call", "wait"])
+def test_a_lazy_pool_starts_nothing_until_somebody_needs_a_worker(how: str) -> None:
+    """A call, or a wait for its workers; then all of them are started. A restart of the pool actor does not forget it."""
+    with a_house(target=3, lazy=True) as house:
+        house.settle()
+        house.advance(60)
+        assert house.started.empty()
+        if how == "call":
+            lease = Lease(None)
+            with pytest.raises(CallExpired):
+                house.desk.enter(lease, 10, 10)
+            assert house.started.empty(), "one that was late needs no worker"
+            waits = Lease(None)
+            waiter = threading.Thread(target=house.desk.enter, args=(waits, 10))
+        else:
+            waiter = threading.Thread(target=house.desk.wait_ready, args=(math.inf,))
+        waiter.start()
+        workers = [house.worker() for _ in range(3)]
+        assert len({worker.name for worker in workers}) == 3
+        for worker in workers:
+            house.ready(worker)
+        waiter.join()
+
+
+@pytest.mark.promise("lazy-start")
+def test_a_pool_that_is_not_lazy_starts_all() -> None:
+    """The twin: nobody needs one, and there they are."""
+    with a_house(target=3) as house:
+        assert len({house.worker().name for _ in range(3)}) == 3
 
 
 def test_all_start_at_once_unless_told_otherwise() -> None:
@@ -247,6 +298,7 @@ def test_a_worker_without_a_bridge_is_tried_again_after_a_while() -> None:
         assert (house.desk.status().state, house.desk.status().deaths) == ("running", 0)
 
 
+@pytest.mark.promise("deterministic-clock")
 def test_probes_come_one_at_a_time_ever_more_slowly_and_then_no_more() -> None:
     """However many fail at once: three probes, each after twice as long; then the pool has given up, and says why."""
     with a_house(target=10) as house:

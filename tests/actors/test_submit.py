@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import signal
 import threading
@@ -14,7 +15,11 @@ from typing import Any
 import pool_functions as work
 import pytest
 from gates import gates
+from strikes import STRUCK, Strike, Struck
 
+import actors.caller
+import actors.future
+import actors.multiplexer
 from actors import (
     CallCancelled,
     CallDeadline,
@@ -357,6 +362,44 @@ def test_a_callback_may_submit_the_next(no_leaks: None) -> None:
         assert ended.wait(PATIENCE)
 
 
+@pytest.mark.promise("dead-caller-frees-worker")
+@pytest.mark.parametrize("busy", [False, True], ids=["free", "busy"])
+def test_an_interrupt_at_any_line_of_a_submission_costs_no_worker(
+    no_leaks: None, tmp_path: Path, busy: bool
+) -> None:
+    """Whether its call is granted, queued, or running already by then: the worker serves on, all is counted once."""
+    modules = (*STRUCK, actors.multiplexer, actors.future, actors.caller)
+    struck = submitted = 0
+    with Pool(workers=1, interpreter=PATIENT) as pool, gates(tmp_path) as gate:
+        assert pool.call(abs, -1) == 1
+        for number in itertools.count(1):
+            held = pool.submit(work.wait_at, str(first := next(gate)), "mine") if busy else None
+            if held is not None:
+                first.reached()
+            strike = Strike(number, modules)
+            future = None
+            try:
+                with strike.on():
+                    future = pool.submit(abs, -2)
+            except Struck:
+                struck += 1
+            if held is not None:
+                first.open()
+                assert held.result(PATIENCE) == "mine"
+            if future is not None:
+                assert future.result(PATIENCE) == 2
+            assert pool.submit(abs, -3).result(PATIENCE) == 3
+            submitted += 2 + busy
+            if not strike.struck:
+                break
+        assert struck > 50
+        assert pool.desk.drain(PATIENCE)
+        status = pool.status()
+        assert is_exact(status)
+        assert status.requests <= submitted + 1
+        assert (status.ready, status.waiting) == (1, 0)
+
+
 def test_many_threads_submit_at_once(no_leaks: None) -> None:
     """Each gets its own answers; every request is counted once."""
     with Pool(workers=2) as pool, futures.ThreadPoolExecutor(8) as threads:
@@ -373,7 +416,9 @@ def test_many_threads_submit_at_once(no_leaks: None) -> None:
 
 def test_a_thread_that_fails_is_replaced_and_every_future_told(no_leaks: None) -> None:
     """A fault of our own in the thread that all futures depend on: their workers are given up, and the pool works again."""
-    with Pool(workers=1) as pool:
+    reached, go_on = threading.Event(), threading.Event()
+    with Pool(workers=2) as pool:
+        assert pool.wait_ready(PATIENCE)
         assert pool.submit(abs, -1).result(PATIENCE) == 1
         running = pool.submit(work.report_and_hold_the_gil)
         while running.progress is None:
@@ -382,10 +427,19 @@ def test_a_thread_that_fails_is_replaced_and_every_future_told(no_leaks: None) -
         assert board is not None
 
         def fault() -> None:
+            reached.set()
+            go_on.wait(PATIENCE)
             raise RuntimeError("a fault")
 
         board.post(fault)
+        assert reached.wait(PATIENCE)
+        # It has a worker, and stands behind the fault.
+        behind = pool.submit(abs, -2)
+        go_on.set()
 
+        error = behind.exception(PATIENCE)
+        assert isinstance(error, WorkerDied)
+        assert not error.started
         assert isinstance(running.exception(PATIENCE), WorkerDied | CallCancelled)
         while pool.multiplexer._board is board or pool.status().state != "running":
             pass

@@ -22,6 +22,12 @@ OWED = {
         "stop_linear": "<= 1.5",
     },
     "bridge": {"direct_call": "<= 1.15", "start_exec_cold": "<= 0.7", "idle_worker_uss_mb": "<= 9"},
+    "pool": {
+        "pool_call_vs_zmq": "<= 1.25",
+        "pool_call_vs_ppe": "<= 0.45",
+        "threads64": ">= 1.3",
+        "threads64_worst": "<= 5",
+    },
 }
 
 #: As ``python -m benchmarks``, but for where it looks: what is installed comes before the checkout.

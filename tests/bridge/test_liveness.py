@@ -12,6 +12,7 @@ from processes import alive_after
 
 from bridge.certificate import Phase, Verdict
 from bridge.errors import WorkerDied
+from bridge.events import InterpreterSilent
 from bridge.liveness import Health, Liveness
 from bridge.options import InterpreterOptions
 from bridge.proc import state_of
@@ -58,15 +59,17 @@ def test_a_sign_of_life_begins_anew() -> None:
 class Patient:
     """A pulse on a virtual clock, of a process that is this one or none, which answers when the test says so."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, on_silence: str = "kill") -> None:
         self.clock = VirtualClock()
         self.pings = 0
         self.room = True
         self.deaths: list[str] = []
-        options = InterpreterOptions(ping_interval=1.0, silence_grace=3.0)
+        self.silences: list[str] = []
+        options = InterpreterOptions(ping_interval=1.0, silence_grace=3.0, on_silence=on_silence)
         self.pulse = Pulse(
-            self.clock, options, pid, post=lambda beat: beat(), ping=self._ping, dead=self.deaths.append
-        )
+            self.clock, options, pid, post=lambda beat: beat(), ping=self._ping, dead=self.deaths.append,
+            silent=self.silences.append,
+        )  # fmt: skip
         self.pulse.start()
 
     def _ping(self) -> bool:
@@ -89,6 +92,21 @@ def test_one_that_is_gone_is_told_once() -> None:
 
     assert patient.pings == 1
     assert patient.deaths == ["it said nothing for 5 s, and its process is stopped or gone"]
+
+
+@pytest.mark.promise("heartbeats")
+def test_silence_may_be_told_only() -> None:
+    """Once, and once more when it is heard again; and so the next time."""
+    patient = Patient(pid=2**22 + 1, on_silence="log")
+    why = "it said nothing for 5 s, and its process is stopped or gone"
+    for _ in range(2):
+        patient.seconds(100)
+        assert patient.silences == [why]
+        patient.pulse.heard()
+        patient.pulse.heard()
+        assert patient.silences == [why, ""]
+        patient.silences.clear()
+    assert patient.deaths == []
 
 
 def test_a_ping_that_found_no_room_is_sent_again() -> None:
@@ -139,6 +157,24 @@ def test_a_call_that_holds_the_gil_is_not_dead(house: House) -> None:
     assert life.call(os.getpid) == life.interpreter.pid
 
 
+@pytest.mark.promise("heartbeats")
+def test_one_that_is_stopped_may_be_kept(house: House) -> None:
+    """With ``on_silence="log"``: the event says so, and so does the interpreter, until it is heard again; it works on."""
+    life = house.ready(ping_interval=0.02, silence_grace=0.1, on_silence="log")
+    stop_process(life.interpreter.pid)
+
+    told = life.wait_for(InterpreterSilent)
+    assert "said nothing for" in told.why
+    assert told.describe().startswith(f"house/worker#1 (pid {life.interpreter.pid}) is silent, and kept")
+    assert life.interpreter.silence == told.why
+    os.kill(life.interpreter.pid, signal.SIGCONT)
+
+    assert life.wait_for(InterpreterSilent).why == ""
+    assert life.interpreter.silence == ""
+    assert life.call(there.add, 1, 2) == 3
+
+
+@pytest.mark.promise("heartbeats")
 def test_an_idle_one_that_is_stopped_is_dead_at_its_grace(house: House) -> None:
     """Nobody's call is in it, so nobody else would find out."""
     life = house.ready(ping_interval=0.02, silence_grace=0.1)

@@ -74,6 +74,7 @@ class FakeInterpreter:
 
     def __init__(self, pid: int = 1) -> None:
         self.pid = pid
+        self.silence = ""
         self.channel = FakeChannel()
         self.killed = False
 
@@ -104,6 +105,7 @@ def a_desk(
     ttl: float = 100.0,
     when_full: WhenFull = WhenFull.RAISE,
     max_overflow: int = 0,
+    lazy: bool = False,
 ) -> Desk:
     """Return a desk that is not open yet."""
     return Desk(
@@ -114,4 +116,5 @@ def a_desk(
         session_ttl=ttl,
         when_full=when_full,
         max_overflow=max_overflow,
+        lazy=lazy,
     )

@@ -74,6 +74,12 @@ def wait_at(gate: str, value: Any = None) -> Any:
     return value
 
 
+def wait_at_and_tell(gate: str) -> int:
+    """Wait at a gate of the test's until it is opened, and return which process runs this."""
+    Path(gate).read_bytes()
+    return os.getpid()
+
+
 def report_and_hold_the_gil() -> None:
     """Say that it runs, then never let another thread of this process run."""
     report(1, 2, "here")

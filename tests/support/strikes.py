@@ -12,6 +12,7 @@ import actors.affinity
 import actors.books
 import actors.calling
 import actors.desk
+import actors.guard
 import actors.idle
 import actors.lease
 import actors.ledger
@@ -28,6 +29,7 @@ STRUCK = (
     actors.books,
     actors.calling,
     actors.desk,
+    actors.guard,
     actors.idle,
     actors.ledger,
     actors.lease,

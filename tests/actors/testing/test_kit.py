@@ -20,8 +20,10 @@ from actors import (
     InterpreterOptions,
     InterpreterUnusable,
     NoAnswer,
+    NoPong,
     PlatformUnsupported,
     Pool,
+    RemoteError,
     Session,
     UnknownOption,
     WorkerDied,
@@ -353,10 +355,35 @@ def test_a_mock_ends_when_the_test_says(no_leaks: None) -> None:
         while not pool.status().deaths:
             threading.Event().wait(0.001)
         assert pool.call(abs, 1) == 1
+        assert launcher.launched[1].ping(PATIENCE) == 0.0
+        with pytest.raises(NoPong):
+            launcher.launched[0].ping(PATIENCE)
         (certificate,) = pool.status().certificates
 
     assert certificate.verdict is Verdict.KILLED_FROM_OUTSIDE
     assert len(launcher.launched) == 2
+
+
+def test_an_interrupt_of_who_waits_for_a_mock_is_his(no_leaks: None) -> None:
+    """It leaves the call as it leaves one of a process, and the worker, which is in the midst of it, is replaced."""
+    answers = Answers()
+    answers.put(abs, result_of=interrupt_this_thread)
+    answers.put(work.fail, raises=SystemExit(3))
+    answers.put(work.pid, 1)
+    with layered_pool("mock", answers, workers=1) as pool:
+        with pytest.raises(KeyboardInterrupt):
+            pool.call(abs, 1)
+        with pytest.raises(RemoteError, match="SystemExit"):
+            pool.call(work.fail, "no")
+        assert pool.call(work.pid) == 1
+        status = pool.status()
+
+    assert (status.cancelled, status.errors, status.ok, status.deaths) == (1, 1, 1, 1)
+
+
+def interrupt_this_thread(_: object) -> None:
+    """Do what Ctrl-C does to a thread that waits."""
+    raise KeyboardInterrupt
 
 
 def test_a_pool_without_a_bridge_fits_into_any_tree(tree: Tree) -> None:
