@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from actors.affinity import Affinity
 from actors.ledger import Ledger
 from actors.scheduler import Row, Scheduler
 from actors.status import PoolStatus, WorkerStatus
-from bridge.faces import InterpreterFace
 
 __all__ = ["affinity_picture", "pool_picture", "worker_picture"]
 
 
-def worker_picture(row: Row, ledger: Ledger, interpreter: InterpreterFace | None) -> WorkerStatus:
+class _Interpreter(Protocol):
+    """What is shown of one."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def silence(self) -> str: ...
+
+
+def worker_picture(row: Row, ledger: Ledger, interpreter: _Interpreter | None) -> WorkerStatus:
     """Return one worker; its *interpreter* is None before it runs."""
     return WorkerStatus(
         name=row.slot,
@@ -43,7 +51,7 @@ def pool_picture(
     target: int,
     scheduler: Scheduler,
     ledger: Ledger,
-    interpreters: Mapping[int, InterpreterFace],
+    interpreters: Mapping[int, _Interpreter],
     running: int,
     now: float,
 ) -> PoolStatus:
