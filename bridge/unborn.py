@@ -6,7 +6,7 @@ gives it away is the boot spec, which nobody but it holds without close-on-exec.
 
 from __future__ import annotations
 
-import json
+import ast
 import os
 from pathlib import Path
 from typing import Final
@@ -47,7 +47,7 @@ def _leads_to(place: Path, number: str, run: Path) -> bool:
         fields = dict(line.split(":", 1) for line in (place / "fdinfo" / number).read_text().splitlines())
         if int(fields["flags"], 8) & os.O_CLOEXEC:
             return False
-        spec = json.loads((place / "fd" / number).read_bytes())
+        spec = ast.literal_eval((place / "fd" / number).read_text())
         return Path(str(spec["data"]).removeprefix("ipc://")).parent == run
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, SyntaxError, KeyError, TypeError):
         return False

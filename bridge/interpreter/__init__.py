@@ -7,24 +7,30 @@ instances live in workers.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from bridge.interpreter.interruption import CallInterrupted, cancelled
-from bridge.interpreter.reporting import report
-
+TYPE_CHECKING = False  # as `typing` has it, which is not to be imported yet: see `light_typing`
 if TYPE_CHECKING:
     from bridge.interpreter.adapters import adapter as adapter
+    from bridge.interpreter.interruption import CallInterrupted as CallInterrupted
+    from bridge.interpreter.interruption import cancelled as cancelled
+    from bridge.interpreter.reporting import report as report
     from bridge.interpreter.surroundings import trace_header as trace_header
 
 __all__ = ["CallInterrupted", "adapter", "cancelled", "report", "trace_header"]
 
-#: Imported at their first use: most workers never need them.
-_LATER = {"adapter": "bridge.interpreter.adapters", "trace_header": "bridge.interpreter.surroundings"}
+#: Imported at their first use: a worker's start comes through here before it may import what they need.
+_LATER = {
+    "CallInterrupted": "bridge.interpreter.interruption",
+    "adapter": "bridge.interpreter.adapters",
+    "cancelled": "bridge.interpreter.interruption",
+    "report": "bridge.interpreter.reporting",
+    "trace_header": "bridge.interpreter.surroundings",
+}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module(_LATER[name]), name)
+    found: object = getattr(importlib.import_module(_LATER[name]), name)
+    return found

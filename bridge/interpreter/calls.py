@@ -6,7 +6,6 @@ ends the interpreter, and only a lack of memory does.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from bridge.interpreter import interruption, pickled
 from bridge.wire.boot_spec import BootSpec
 from bridge.wire.codec import PICKLE
 from bridge.wire.frames import Kind
+from bridge.wire.json_text import json_text
 
 if TYPE_CHECKING:
     from bridge.interpreter.failures import Answer, Codec
@@ -71,7 +71,7 @@ def _bare(stage: str, error: BaseException, broken: Exception) -> Answer:
     told["type"] = f"{type(error).__module__}.{type(error).__qualname__}"
     told["stage"] = stage
     told["unsent"] = f"the worker can import nothing to describe it with ({type(broken).__name__})"
-    return Kind.ERROR, [json.dumps(told).encode()]
+    return Kind.ERROR, [json_text(told).encode()]
 
 
 def _plain() -> Codec:

@@ -1,16 +1,20 @@
-"""Importing zmq for a megabyte and some milliseconds less: without `inspect`, of which its Cython reads ten constants.
+"""Importing of zmq what a worker needs: its compiled part, constants and errors. The rest runs when somebody asks for it.
 
-`inspect` brings ten modules along that nothing else in an idle worker needs. Whoever imports it later gets the real one.
+That saves some 5 ms of a start, and a megabyte: pyzmq's own convenience around sockets, and `inspect`, of which its Cython reads
+ten constants. Users find the whole zmq under its name, as everywhere.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from types import ModuleType
-from typing import Final
+from typing import Any, Final, NamedTuple
 
-__all__ = ["FLAGS", "import_zmq"]
+from bridge.interpreter import unrun
+
+__all__ = ["FLAGS", "Zmq", "import_zmq"]
 
 #: What Cython's functions look up, with CPython's values.
 FLAGS: Final = {
@@ -26,25 +30,48 @@ FLAGS: Final = {
     "CO_ASYNC_GENERATOR": 512,
 }
 
+_PACKAGES: Final = ("zmq", "zmq.backend", "zmq.backend.cython")
 
-def import_zmq() -> None:
-    """Import zmq; a version of it that needs more of `inspect` than that is imported in the ordinary way.
+
+class Zmq(NamedTuple):
+    """What a worker uses of zmq, however it was imported."""
+
+    backend: Any  #: Context, Socket and zmq_poll, without what pyzmq wraps around them
+    version: str  #: pyzmq's
+
+
+def import_zmq() -> Zmq:
+    """Import that; a zmq that is not built as expected is imported whole, and so is one that is there already.
 
     To be done before there are other threads: for a moment `inspect` is not what it is.
     """
-    if "inspect" in sys.modules or "zmq" in sys.modules:
-        importlib.import_module("zmq")
-        return
-    constants = ModuleType("inspect")
-    constants.__dict__.update(FLAGS)
-    sys.modules["inspect"] = constants
-    try:
-        importlib.import_module("zmq")
-        return
-    except (ImportError, AttributeError):
-        for name in [name for name in sys.modules if name == "zmq" or name.startswith("zmq.")]:
-            del sys.modules[name]
-    finally:
-        if sys.modules.get("inspect") is constants:
-            del sys.modules["inspect"]
-    importlib.import_module("zmq")
+    if "zmq" not in sys.modules and "PYZMQ_BACKEND" not in os.environ:
+        try:
+            return _import_light()
+        except (ImportError, AttributeError, OSError, ValueError):
+            for name in [name for name in sys.modules if name == "zmq" or name.startswith("zmq.")]:
+                del sys.modules[name]
+    zmq = importlib.import_module("zmq")
+    return Zmq(importlib.import_module("zmq.backend"), zmq.__version__)
+
+
+def _import_light() -> Zmq:
+    packages = [unrun.put(name) for name in _PACKAGES]
+    # First what may fail, since the compiled part cannot be imported anew, with other errors.
+    version = _version(packages[0])
+    errors = importlib.import_module("zmq.constants").Errno
+    # All that zmq's errors look for when they are made: making one must not import anything, which a call may have broken.
+    packages[0].__dict__.update(EAGAIN=errors.EAGAIN, ETERM=errors.ETERM)
+    with unrun.Lent("inspect", **FLAGS):
+        compiled: Any = importlib.import_module("zmq.backend.cython._zmq")
+    packages[1].__dict__.update(strerror=compiled.strerror, zmq_errno=compiled.zmq_errno)
+    return Zmq(compiled, version)
+
+
+def _version(zmq: ModuleType) -> str:
+    """Return pyzmq's version, read from where it is written: run, that would import `re` and `typing` for it."""
+    with open(os.path.join(zmq.__path__[0], "sugar", "version.py"), encoding="utf-8") as file:  # noqa: PTH118, PTH123
+        for line in file:
+            if line.startswith("__version__"):
+                return line.partition("=")[2].strip().strip("'\"")
+    raise ImportError("pyzmq's version is not where it is looked for")

@@ -5,21 +5,19 @@ What a call is, is in `calls`; everything that must go on while one runs is in `
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-import zmq
-
-from bridge.interpreter import calls, copies, hearing, interruption, reporting
+from bridge.interpreter import calls, copies, hearing, interruption, reporting, sockets
 from bridge.interpreter.hearing import Hearing
 from bridge.interpreter.interruption import Achieved
 from bridge.interpreter.side import Side
 from bridge.wire import exchange
 from bridge.wire.board import Board
 from bridge.wire.boot_spec import BootSpec
-from bridge.wire.frames import CAPABILITIES, LARGEST_DATA, QUEUE, VERSION, Kind, WireError
+from bridge.wire.frames import CAPABILITIES, LARGEST_DATA, VERSION, Kind, WireError
+from bridge.wire.json_text import json_text
 
 if TYPE_CHECKING:
     from bridge.interpreter.failures import Answer
@@ -38,19 +36,14 @@ def run(spec: BootSpec) -> None:
     """Serve calls until the host asks for the end."""
     board = Board(spec.board_fd)
     os.close(spec.board_fd)
-    context: Any = zmq.Context()
+    context = sockets.new_context()
     stop_fd = os.eventfd(0, os.EFD_CLOEXEC)
     hello = _hello(spec)
     interruption.install(board)
     copies.install()
     side = Side(context, spec, stop_fd, hello, interruption.achieved)
     side.start()
-    data = context.socket(zmq.DEALER)
-    data.linger = _LINGER
-    data.reconnect_ivl = -1
-    data.maxmsgsize = LARGEST_DATA
-    data.rcvhwm = QUEUE
-    data.connect(spec.data)
+    data = sockets.connect(context, spec.data, largest=LARGEST_DATA, linger=_LINGER)
     exchange.send(data, Kind.HELLO, spec.incarnation, 0, [hello], block=True)
 
     def send_report(call_id: int, report: bytes) -> None:
@@ -59,15 +52,14 @@ def run(spec: BootSpec) -> None:
     reporting.lend(send_report)
     if spec.log_level is not None:
         _forward_logs(spec, data)
-    watched: list[Any] = [(data, int(zmq.POLLIN)), (stop_fd, int(zmq.POLLIN))]
+    watched = [(data, sockets.READABLE), (stop_fd, sockets.READABLE)]
     heard = Hearing(spec.incarnation, {Kind.CALL})
-    bare = exchange.Bare(data)
     try:
         while True:
-            ready = zmq.zmq_poll(watched, -1)
+            ready = sockets.wait(watched)
             if ready[0][0] is not data or len(ready) > 1:
                 break
-            _serve(spec, board, bare, heard, side)
+            _serve(spec, board, data, heard, side)
     except WireError as error:
         hearing.end(error)
     except MemoryError:
@@ -119,7 +111,7 @@ def _forward_logs(spec: BootSpec, data: Any) -> None:
     def offer_record(call_id: int, record: bytes) -> bool:
         try:
             exchange.send(data, Kind.LOG, spec.incarnation, call_id, [record])
-        except zmq.Again:
+        except sockets.Again:
             return False
         return True
 
@@ -131,7 +123,7 @@ def _forward_logs(spec: BootSpec, data: Any) -> None:
 
 
 def _hello(spec: BootSpec) -> bytes:
-    return json.dumps(
+    return json_text(
         {
             "worker": spec.worker,
             "incarnation": spec.incarnation,
@@ -139,7 +131,7 @@ def _hello(spec: BootSpec) -> bytes:
             "pid": os.getpid(),
             "protocol": VERSION,
             "python": sys.version.split()[0],
-            "pyzmq": zmq.__version__,
+            "pyzmq": sockets.PYZMQ,
             "capabilities": CAPABILITIES,
         }
     ).encode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -61,7 +60,9 @@ def dump_marked(spec: BootSpec, value: object) -> Frames:
 
 def dump_error(error: Exception) -> tuple[Frames, str]:
     """Return the frames of what a call raised, to be raised again over there; if there are none, why."""
-    # Not at the top: a worker that never fails never needs it.
+    # Not at the top: a worker that never fails never needs them.
+    import pickle
+
     from bridge.wire import raised
 
     try:

@@ -5,7 +5,6 @@ The socket is the loop's; it lends the sending of a message to the call that it 
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable
 from typing import Final
@@ -62,6 +61,8 @@ def report(n: float, total: float | None = None, note: str = "") -> None:
         raise ValueError(
             f"a note of {len(note)} characters, expected at most {_NOTE}: it is for a person to read"
         )
+    import json  # not at the top: most workers never report
+
     body = json.dumps([n, total, note]).encode()
     with _lock:
         if _call_id and _sender is not None:

@@ -5,7 +5,6 @@ It is not what the death of the service depends on (`bridge.lifeline`): a call t
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import threading
@@ -13,14 +12,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, final
 
-import zmq
-
-from bridge.interpreter import hearing
+from bridge.interpreter import hearing, sockets
 from bridge.interpreter.hearing import Hearing
 from bridge.interpreter.interruption import Achieved
 from bridge.wire import exchange
 from bridge.wire.boot_spec import BootSpec
-from bridge.wire.frames import LARGEST_CONTROL, QUEUE, Kind, WireError
+from bridge.wire.frames import LARGEST_CONTROL, Kind, WireError
 
 __all__ = ["Side"]
 
@@ -78,21 +75,17 @@ class Side:
         # It is meant for the code of a call, which would not notice if this thread took it.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         spec = self._spec
-        socket = self._context.socket(zmq.DEALER)
-        socket.linger = 0
-        socket.reconnect_ivl = -1
-        socket.maxmsgsize = LARGEST_CONTROL
-        socket.rcvhwm = QUEUE
-        socket.connect(spec.control)
+        socket = sockets.connect(self._context, spec.control, largest=LARGEST_CONTROL, linger=0)
         exchange.send(socket, Kind.HELLO, spec.incarnation, 0, [self._hello], block=True)
-        poller = zmq.Poller()
-        poller.register(socket, zmq.POLLIN)
-        poller.register(spec.service_fd, zmq.POLLIN)
-        # Nobody ever writes into it: readable means closed.
-        poller.register(spec.lifeline_fd, zmq.POLLIN | zmq.POLLERR)
-        poller.register(self._wake_fd, zmq.POLLIN)
+        watched = [
+            (socket, sockets.READABLE),
+            (spec.service_fd, sockets.READABLE),
+            # Nobody ever writes into it: readable means closed.
+            (spec.lifeline_fd, sockets.READABLE | sockets.CLOSED),
+            (self._wake_fd, sockets.READABLE),
+        ]
         while True:
-            for source, _ in poller.poll():
+            for source, _ in sockets.wait(watched):
                 if source is socket:
                     self._answer(socket)
                 elif source == self._wake_fd:
@@ -123,8 +116,10 @@ class Side:
             os._exit(1)
 
     def _say_goodbye(self, socket: Any) -> None:
-        with contextlib.suppress(zmq.Again):
+        try:
             exchange.send(socket, Kind.GOODBYE, self._spec.incarnation, 0)
+        except sockets.Again:
+            pass  # then it is not heard
         socket.close(linger=_LINGER)
 
     def _tell(self, socket: Any, call_id: int) -> None:

@@ -6,9 +6,9 @@ and looked up, once for many calls; each time it is seen whether the name still 
 
 from __future__ import annotations
 
-import pickle
 import struct
 import sys
+from _pickle import dumps, loads  # alone, as in `codec`
 from collections.abc import Mapping, Sequence
 from types import BuiltinFunctionType, FunctionType
 from typing import Any, NamedTuple
@@ -67,7 +67,7 @@ def target_of(pickled: bytes) -> Any:
     known = _met.get(pickled)
     if known is not None and known.namespace.get(known.name) is known.target:
         return known.target
-    target = pickle.loads(pickled)
+    target = loads(pickled)
     known = _reference(target, pickled)
     if known is not None:
         _keep(_met, pickled, known)
@@ -118,7 +118,7 @@ def _reference(target: Any, pickled: bytes | None) -> Reference | None:
     if namespace.get(name) is not target:
         return None
     if pickled is None:
-        pickled = pickle.dumps(target, protocol=5)
+        pickled = dumps(target, protocol=5)
         if len(pickled) > _LONGEST:
             return None
     return Reference(target, namespace, name, f"{module}.{name}", _HEAD.pack(False, len(pickled)) + pickled)

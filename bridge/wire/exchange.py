@@ -29,7 +29,7 @@ class MessageSocket(Protocol):
     def recv(self, flags: int = 0, copy: bool = True) -> Any:
         """Take one frame."""
 
-    def getsockopt(self, option: int) -> Any:
+    def get(self, option: int) -> Any:
         """Return an option of the socket."""
 
 
@@ -37,13 +37,13 @@ class MessageSocket(Protocol):
 class Bare:
     """A ZeroMQ socket's own methods, without what pyzmq wraps around them in Python, which costs as much as they do."""
 
-    __slots__ = ("getsockopt", "recv", "send")
+    __slots__ = ("get", "recv", "send")
 
     def __init__(self, socket: MessageSocket) -> None:
         own: Any = super(type(socket), socket)
         self.send = own.send
         self.recv = own.recv
-        self.getsockopt = own.get
+        self.get = own.get
 
 
 def send(
@@ -84,7 +84,7 @@ def receive(socket: MessageSocket) -> Message:
     try:
         header = unpack(first)
     except ValueError:
-        while socket.getsockopt(_RCVMORE):
+        while socket.get(_RCVMORE):
             socket.recv(_NOBLOCK, False)
         raise
     body = [memoryview(first)[HEADER_SIZE:]]
@@ -93,7 +93,7 @@ def receive(socket: MessageSocket) -> Message:
         # Whole. Whether more follows is not asked, which costs as much as the rest: it is the next message, and no good one.
         return header, body
     frames = 0
-    while socket.getsockopt(_RCVMORE):
+    while socket.get(_RCVMORE):
         # Kept where ZeroMQ put it.
         part = socket.recv(_NOBLOCK, False).buffer
         size += part.nbytes

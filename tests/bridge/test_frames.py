@@ -122,7 +122,7 @@ class Script:
         frame = self.frames.pop(0)
         return frame if copy else SimpleNamespace(buffer=memoryview(frame))
 
-    def getsockopt(self, option: int) -> int:
+    def get(self, option: int) -> int:
         assert option == zmq.RCVMORE
         return bool(self.frames)
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import ast
+import enum
 import inspect
 import os
 import resource
 import signal
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import bridge_functions as there
 import zmq
+import zmq_functions
 from bridge_house import House, Life
 
 from bridge.interpreter.light_zmq import FLAGS
+from bridge.wire.boot_spec import BootSpec
 
 
 def test_a_child_imports_little(house: House) -> None:
@@ -40,6 +46,109 @@ def test_a_child_imports_little(house: House) -> None:
     assert not {"attrs", "pykka", "loguru", "logging", "multiprocessing", "asyncio", "concurrent.futures"} & {
         *loaded
     }
+
+
+def test_a_child_imports_nothing_for_words(house: House) -> None:
+    """Neither regular expressions nor what leads to them, nor of zmq what users alone need; unless a .pth file has."""
+    at_site = subprocess.run(
+        [sys.executable, "-P", "-c", "import sys; print(*sys.modules)"],
+        check=True, capture_output=True, text=True, timeout=30,
+    ).stdout.split()  # fmt: skip
+    loaded = house.ready().call(eval, "[*__import__('sys').modules]")
+
+    heavy = {"typing", "re", "json", "pickle", "zmq.sugar", "platform", "random"}
+    assert not (heavy & {*loaded}) - {*at_site}
+
+
+class Named(str):
+    """A text that shows itself in another way."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+
+class Numbered(enum.IntEnum):
+    ONE = 1
+
+
+def test_what_a_child_is_told_arrives_whole() -> None:
+    """Also texts and numbers of types of their own, and what no encoding has."""
+    text = "a 'quoted' \"name\"\n\udcff\U0001f600"
+    values: dict[str, Any] = {
+        **dict.fromkeys(BootSpec._fields, 0),
+        "worker": Named(text),
+        "memory": None,
+        "replace_path": True,
+    }
+    values |= {"limits": ((Named("nofile"), Numbered.ONE),), "path": (Named(text),)}
+
+    with os.fdopen(BootSpec(**values).create_fd()) as file:
+        told = ast.literal_eval(file.read())
+
+    assert told == values | {"limits": [["nofile", 1]], "path": [text]}
+
+
+def test_garbage_is_collected(house: House) -> None:
+    """What is put off for the start is not put off for the calls; and nothing is kept from a call that asks for all objects."""
+    life = house.ready()
+
+    assert life.call(eval, "__import__('gc').isenabled()")
+    assert life.call(eval, "__import__('gc').get_freeze_count()") == 0
+
+
+def test_a_call_finds_the_whole_zmq(house: House) -> None:
+    """Under its name, with all of its parts, whichever is imported first; its classes are those of the worker's own sockets."""
+    assert house.ready().call(zmq_functions.use_zmq, "zmq") == [b"whole", b"kept"]
+    assert house.ready().call(zmq_functions.use_zmq, "zmq.error") == [b"whole", b"kept"]
+    assert house.ready().call(zmq_functions.use_zmq, "zmq.asyncio") == [b"whole", b"kept"]
+
+
+def test_an_error_of_zmq_needs_no_import(house: House) -> None:
+    """A worker's own sockets fail in the usual way when a call has broken the imports."""
+    assert house.ready().call(zmq_functions.zmq_errors_without_imports) == ["Again", "ZMQError"]
+
+
+def test_a_call_finds_the_whole_typing(house: House) -> None:
+    """What its place was taken by is gone, and what was made with that is as the real one makes it."""
+    life = house.ready()
+
+    assert life.call(eval, "__import__('typing').get_type_hints(int.__class__)") == {}
+    made = life.call(
+        eval, "(s := __import__('sys').modules['bridge.wire.boot_spec'].BootSpec)._field_defaults"
+    )
+    assert made == BootSpec._field_defaults
+    for expression in ("._fields", ".__doc__", ".__module__", ".__qualname__"):
+        in_child = life.call(eval, f"__import__('sys').modules['bridge.wire.boot_spec'].BootSpec{expression}")
+        assert in_child == eval(f"BootSpec{expression}")
+
+
+def test_a_zmq_whose_version_is_elsewhere_is_imported_whole(tmp_path: Path, house: House) -> None:
+    """Another layout is not guessed at; and nothing of the attempt is left, so its errors are those that its users catch."""
+    real = Path(zmq.__file__).parent
+    for directory in (real, real / "sugar"):
+        (tmp_path / directory.relative_to(real.parent)).mkdir()
+        for entry in [each for each in directory.iterdir() if each.name != "sugar"]:
+            (tmp_path / entry.relative_to(real.parent)).symlink_to(entry)
+    for libraries in real.parent.glob("pyzmq*.libs"):
+        (tmp_path / libraries.name).symlink_to(libraries)
+    version = tmp_path / "zmq" / "sugar" / "version.py"
+    version.unlink()
+    version.write_text(f"exec(open({str(real / 'sugar' / 'version.py')!r}).read())")
+
+    life = house.ready(path=[str(tmp_path)])
+
+    assert life.call(eval, "__import__('sys').modules['zmq.sugar'].__path__") == [str(version.parent)]
+    assert life.call(zmq_functions.use_zmq, "zmq") == [b"whole", b"kept"]
+
+
+def test_a_zmq_that_is_chosen_by_the_user_is_imported_whole(house: House) -> None:
+    """Pyzmq looks at this variable only when all of it runs."""
+    life = house.ready(env={"PYZMQ_BACKEND": "cython"})
+
+    assert "zmq.sugar" in life.call(eval, "[*__import__('sys').modules]")
+    assert life.call(zmq_functions.use_zmq, "zmq") == [b"whole", b"kept"]
 
 
 def test_an_idle_child_has_no_inspect(house: House) -> None:
@@ -146,8 +255,6 @@ def test_signals_are_as_in_a_new_process(house: House) -> None:
     assert life.call(signal.getsignal, signal.SIGCHLD) is signal.SIG_DFL
     assert life.call(signal.pthread_sigmask, signal.SIG_BLOCK, ()) == set()
     child = "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
-    import subprocess
-
     assert life.call(subprocess.check_output, [sys.executable, "-c", child]) == b"True\n"
 
 

@@ -309,9 +309,11 @@ def _raw_send(frames: list[bytes]) -> None:
     import zmq
 
     # The loop lends no socket; a test takes it.
-    sockets = [found for found in gc.get_objects() if isinstance(found, zmq.Socket) and not found.closed]
-    data = next(socket for socket in sockets if socket.getsockopt_string(zmq.LAST_ENDPOINT).endswith(".d"))
-    data.send_multipart(frames)
+    every = [each for each in gc.get_objects() if isinstance(each, zmq.backend.Socket) and not each.closed]
+    data = next(each for each in every if bytes(each.get(zmq.LAST_ENDPOINT)).rstrip(b"\0").endswith(b".d"))
+    for frame in frames[:-1]:
+        data.send(frame, zmq.SNDMORE)
+    data.send(frames[-1])
 
 
 def own_connections() -> list[int]:

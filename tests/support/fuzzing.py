@@ -44,7 +44,7 @@ class Script:
         frame = self._rest.pop(0)
         return frame if copy else SimpleNamespace(buffer=memoryview(frame))
 
-    def getsockopt(self, option: int) -> int:
+    def get(self, option: int) -> int:
         return bool(self._rest)
 
     def send(self, data: bytes, flags: int = 0) -> None:
