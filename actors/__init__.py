@@ -11,6 +11,7 @@ import importlib
 TYPE_CHECKING = False  # as typing's, whose import takes longer than all of this
 if TYPE_CHECKING:
     from actors.errors import CallExpired as CallExpired
+    from actors.errors import NoAnswer as NoAnswer
     from actors.errors import PoolCannotStart as PoolCannotStart
     from actors.errors import PoolError as PoolError
     from actors.errors import PoolGaveUp as PoolGaveUp
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from actors.options import PoolOptions as PoolOptions
     from actors.pool import Pool as Pool
     from actors.session import Session as Session
+    from actors.status import Choice as Choice
     from actors.status import PoolStatus as PoolStatus
     from actors.status import SessionStatus as SessionStatus
     from actors.status import WorkerStatus as WorkerStatus
@@ -105,6 +107,7 @@ __all__ = [
     "ChildExists",
     "ChildRestarting",
     "ChildRunning",
+    "Choice",
     "FunctionRefused",
     "Graces",
     "HubClosed",
@@ -117,6 +120,7 @@ __all__ = [
     "MapResults",
     "MaxChildren",
     "MigrationFailed",
+    "NoAnswer",
     "NoPong",
     "NoProcess",
     "NoSuchChild",
@@ -169,6 +173,7 @@ __all__ = [
 _MODULES = {
     "actors.errors": (
         "CallExpired",
+        "NoAnswer",
         "PoolCannotStart",
         "PoolError",
         "PoolGaveUp",
@@ -185,7 +190,7 @@ _MODULES = {
     "actors.options": ("PoolOptions",),
     "actors.pool": ("Pool",),
     "actors.session": ("Session",),
-    "actors.status": ("PoolStatus", "SessionStatus", "WorkerStatus"),
+    "actors.status": ("Choice", "PoolStatus", "SessionStatus", "WorkerStatus"),
     "actors.store.errors": (
         "MigrationFailed",
         "NotOwner",

@@ -29,7 +29,7 @@ from actors.session_books import SessionBooks
 from actors.status import PoolStatus, WorkerStatus
 from actors.ticket import Ticket, WhenFull
 from bridge.certificate import Certificate
-from bridge.interpreter_process import Interpreter
+from bridge.faces import InterpreterFace
 from supervision.exit_reason import ExitReason, is_failure
 
 __all__ = ["Books"]
@@ -60,7 +60,7 @@ class Books:
         self._held_back: PoolCannotStart | None = None
         #: What ended a part of the pool that nothing has replaced yet.
         self._trouble: ExitReason | None = None
-        self._interpreters: dict[int, Interpreter] = {}
+        self._interpreters: dict[int, InterpreterFace] = {}
         #: All requests that have not ended, in order of arrival: who waits, who was refused, who holds a worker.
         self._leases: dict[Ticket, Lease] = {}
         self._ledger = Ledger()
@@ -159,7 +159,7 @@ class Books:
         if key is not None and clean:
             self._hand_over(self._scheduler.checkin(key, self.now()))
 
-    def held(self) -> tuple[Interpreter, ...]:
+    def held(self) -> tuple[InterpreterFace, ...]:
         """See ``Desk.held``."""
         leases = self._leases.values()
         return tuple(lease.interpreter for lease in leases if lease.interpreter is not None)
@@ -208,7 +208,7 @@ class Books:
         book = self._ledger.born(name)
         self._scheduler.expect(key, name, self.now(), overflow=overflow, book=book)
 
-    def ready(self, key: int, interpreter: Interpreter) -> None:
+    def ready(self, key: int, interpreter: InterpreterFace) -> None:
         """See ``Desk.ready``."""
         if key not in self._scheduler.rows:
             return
@@ -223,7 +223,7 @@ class Books:
         self._hand_over(self._scheduler.restore(key, self.now()))
         return False
 
-    def at_rest(self) -> tuple[tuple[int, Interpreter], ...]:
+    def at_rest(self) -> tuple[tuple[int, InterpreterFace], ...]:
         """See ``Desk.at_rest``."""
         rows = self._scheduler.rows
         return tuple(each for each in self._interpreters.items() if not rows[each[0]].held)

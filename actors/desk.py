@@ -11,15 +11,17 @@ import functools
 from collections.abc import Callable
 from typing import final
 
+import attrs
+
 from actors.books import Books
 from actors.errors import PoolCannotStart, PoolGaveUp
 from actors.guard import Guard
 from actors.lease import Lease
 from actors.ledger import WorkerEnd
-from actors.status import PoolStatus, SessionStatus, WorkerStatus
+from actors.status import Choice, PoolStatus, SessionStatus, WorkerStatus
 from actors.ticket import WhenFull
 from bridge.certificate import Certificate
-from bridge.interpreter_process import Interpreter
+from bridge.faces import InterpreterFace
 from supervision.clock import Clock
 from supervision.exit_reason import ExitReason
 
@@ -57,6 +59,7 @@ class Desk:
         self.wanted = not lazy  #: whether workers are; only ever set, by whoever is the first to want one
         self.target = target
         self.max_overflow = max_overflow
+        self.choices: tuple[Choice, ...] = ()  #: for the status; written before the pool starts
         self._books = Books(
             pool,
             target=target,
@@ -166,7 +169,7 @@ class Desk:
         """Wait until nobody holds a worker. Blocks for at most *timeout* seconds; returns whether it came to that."""
         return self._guard.wait(self._clock, self._books.is_drained, timeout)
 
-    def held(self) -> tuple[Interpreter, ...]:
+    def held(self) -> tuple[InterpreterFace, ...]:
         """Return the interpreters that somebody holds, for a call."""
         return self._do(self._books.held)
 
@@ -187,7 +190,7 @@ class Desk:
 
     def status(self) -> PoolStatus:
         """Return the pool as it is now."""
-        return self._do(self._books.status)
+        return attrs.evolve(self._do(self._books.status), choices=self.choices)
 
     def now(self) -> float:
         """Return the present on the pool's clock; 0 before it was ever open."""
@@ -239,7 +242,7 @@ class Desk:
         """A worker called *name* is starting; *overflow*: one beyond the target."""
         self._do(self._books.expect, key, name, overflow)
 
-    def ready(self, key: int, interpreter: Interpreter) -> None:
+    def ready(self, key: int, interpreter: InterpreterFace) -> None:
         """Its interpreter shook hands."""
         self._do(self._books.ready, key, interpreter)
         if self._started is not None:
@@ -257,7 +260,7 @@ class Desk:
         """
         return self._do(self._books.checked, key, healthy)
 
-    def at_rest(self) -> tuple[tuple[int, Interpreter], ...]:
+    def at_rest(self) -> tuple[tuple[int, InterpreterFace], ...]:
         """Return the workers that are up and that nobody holds, by their keys."""
         return self._do(self._books.at_rest)
 

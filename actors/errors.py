@@ -13,6 +13,7 @@ from supervision.exit_reason import ExitReason, exception_behind
 
 __all__ = [
     "CallExpired",
+    "NoAnswer",
     "PoolCannotStart",
     "PoolError",
     "PoolGaveUp",
@@ -44,6 +45,24 @@ class UnknownOption(PoolError, TypeError):
         return (
             f"{self.where}{self.name!r} is no option; the nearest is {self.nearest!r}. "
             f"Expected: {', '.join(sorted(self.known))}"
+        )
+
+
+class NoAnswer(SupervisionError, LookupError):
+    """A pool of the test kit was asked for what no test has put an answer to; nothing was executed.
+
+    ``function`` is what was called, ``answered`` what there are answers to.
+    """
+
+    def __init__(self, function: str, answered: Sequence[str]) -> None:
+        super().__init__(function, tuple(answered))
+        self.function = function
+        self.answered = tuple(answered)
+
+    def __str__(self) -> str:
+        return (
+            f"no answer was put for {self.function}; there are answers for: {', '.join(self.answered) or 'nothing'}. "
+            "Put one: answers.put(function, value), or run the test on the real layer"
         )
 
 

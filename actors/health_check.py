@@ -13,7 +13,7 @@ from actors.desk import Desk
 from actors.scheduler import MAX_FAILED_CHECKS
 from bridge.certificate import Verdict
 from bridge.errors import NoPong
-from bridge.interpreter_process import Interpreter
+from bridge.faces import InterpreterFace
 from supervision import Actor
 
 __all__ = ["HealthCheck"]
@@ -49,7 +49,7 @@ class HealthCheck(Actor):
     def status(self) -> Mapping[str, object]:
         return {"rounds": self._rounds, "checks": self._checks, "failed": self._failed}
 
-    def _check(self, key: int, interpreter: Interpreter) -> None:
+    def _check(self, key: int, interpreter: InterpreterFace) -> None:
         self._checks += 1
         try:
             interpreter.ping(self._timeout)

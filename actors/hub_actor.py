@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, final
@@ -12,8 +13,10 @@ from actors.desk import Desk
 from actors.events import BridgeNotClosed
 from actors.inspection import answers
 from bridge.events import LeftoverSwept
+from bridge.faces import Launch
 from bridge.hub import Hub
 from bridge.inspection import Inspection
+from bridge.interpreter_process import Interpreter
 from bridge.launchers.launcher import Launcher
 from supervision import Actor, ExitReason, Stop, crashed
 from supervision.errors import NoProcess
@@ -29,26 +32,26 @@ _LOOKING = 0.5
 @final
 @attrs.define(eq=False)
 class HubSlot:
-    """Where the workers find the hub of the day: a restart of the hub actor puts a new one in.
+    """Where the workers find what launches them today: a restart of the hub actor puts a new hub in.
 
-    Written by the hub actor alone; the workers are started after it and stopped before it.
+    Written by the hub actor alone, or who is in its place; the workers are started after it and stopped before it.
     """
 
-    _hub: Hub | None = attrs.field(default=None, init=False)
+    _launch: Launch | None = attrs.field(default=None, init=False)
 
-    def get(self) -> Hub:
-        """Return the hub.
+    def get(self) -> Launch:
+        """Return what launches an interpreter.
 
         Raises:
-            NoProcess: It is down at the moment.
+            NoProcess: The hub is down at the moment.
         """
-        if self._hub is None:
+        if self._launch is None:
             raise NoProcess("hub")
-        return self._hub
+        return self._launch
 
-    def put(self, hub: Hub | None) -> None:
+    def put(self, launch: Launch | None) -> None:
         """For the hub actor."""
-        self._hub = hub
+        self._launch = launch
 
 
 @final
@@ -88,7 +91,7 @@ class HubActor(Actor):
         except OSError as error:
             # A pool that cannot be looked into works all the same.
             self._blind = error.strerror or str(error)
-        slot.put(self._hub)
+        slot.put(functools.partial(Interpreter.launch, self._hub))
 
     def handle_info(self, message: Any) -> Stop | None:
         return Stop(crashed(message.error)) if isinstance(message, _HubFailed) else None

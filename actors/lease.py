@@ -8,7 +8,7 @@ from typing import Any
 from actors.errors import PoolError
 from actors.ledger import Outcome
 from actors.ticket import SessionMode, Ticket
-from bridge.interpreter_process import Interpreter
+from bridge.faces import InterpreterFace
 from supervision.clock import open_gate
 
 __all__ = ["Lease"]
@@ -36,7 +36,7 @@ class Lease:
         self.ticket = Ticket(session, mode=mode, priority=priority)
         self.patient = False  #: whether it waits where the queue is full, whatever the pool's rule; set before the checkout
         self.timeout = 0.0  #: seconds that its caller gave it; likewise
-        self.interpreter: Interpreter | None = None  #: of that worker; likewise
+        self.interpreter: InterpreterFace | None = None  #: of that worker; likewise
         self.refusal: PoolError | None = None  #: why there will be no worker; likewise
         #: What it will be counted under; its caller's, until it is given back.
         self.outcome = Outcome.CANCELLED

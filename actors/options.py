@@ -11,6 +11,7 @@ import attrs
 
 from actors.machine import usable_cpus
 from actors.ticket import WhenFull
+from actors.unbridged import Unbridged
 from bridge.launchers.launcher import Launcher
 from bridge.options import InterpreterOptions
 
@@ -108,9 +109,11 @@ def _interpreter(_: object, field: attrs.Attribute[InterpreterOptions], value: o
         )
 
 
-def _launcher(_: object, field: attrs.Attribute[Launcher | None], value: object) -> None:
+def _launcher(_: object, field: attrs.Attribute[Launcher | Unbridged | None], value: object) -> None:
+    if value is None or isinstance(value, Unbridged):
+        return
     missing = [name for name in ("check", "launch", "adopt") if not callable(getattr(value, name, None))]
-    if value is not None and missing:
+    if missing:
         raise TypeError(
             f"{field.name}={value!r}: expected a bridge.launchers.launcher.Launcher, this has no {missing[0]}();"
             " give an instance, or None for processes of this machine"
@@ -141,7 +144,7 @@ class PoolOptions:
     start_interval: float = attrs.field(default=0.0, validator=_pause)
     health_interval: float = attrs.field(default=math.inf, validator=_seconds)
     health_timeout: float = attrs.field(default=5.0, validator=_seconds)
-    launcher: Launcher | None = attrs.field(default=None, validator=_launcher)
+    launcher: Launcher | Unbridged | None = attrs.field(default=None, validator=_launcher)
 
     @max_starting.default
     def _as_many_as_there_are(self) -> int:

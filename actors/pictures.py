@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, Protocol
 
 from actors.affinity import Affinity
 from actors.ledger import Ledger
 from actors.scheduler import Row, Scheduler
 from actors.status import PoolStatus, WorkerStatus
-from bridge.interpreter_process import Interpreter
 
 __all__ = ["affinity_picture", "pool_picture", "worker_picture"]
 
 
-def worker_picture(row: Row, ledger: Ledger, interpreter: Interpreter | None) -> WorkerStatus:
+class _Interpreter(Protocol):
+    """What is shown of one."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def silence(self) -> str: ...
+
+
+def worker_picture(row: Row, ledger: Ledger, interpreter: _Interpreter | None) -> WorkerStatus:
     """Return one worker; its *interpreter* is None before it runs."""
     return WorkerStatus(
         name=row.slot,
@@ -42,13 +51,13 @@ def pool_picture(
     target: int,
     scheduler: Scheduler,
     ledger: Ledger,
-    interpreters: Mapping[int, Interpreter],
+    interpreters: Mapping[int, _Interpreter],
     running: int,
     now: float,
 ) -> PoolStatus:
     """Return the pool; *running* requests have not ended, and *interpreters* are those of the workers that are up."""
     workers = (worker_picture(row, ledger, interpreters.get(row.key)) for row in scheduler.rows.values())
-    counts = {outcome.value: count for outcome, count in ledger.counts.items()}
+    counts: dict[str, Any] = {outcome.value: count for outcome, count in ledger.counts.items()}
     counts["errors"] += counts["lost"]
     return PoolStatus(
         name=name,

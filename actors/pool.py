@@ -21,8 +21,10 @@ from actors.multiplexer import Multiplexer
 from actors.options import choice
 from actors.pool_tree import pool_spec
 from actors.session import Session
-from actors.status import PoolStatus, SessionStatus
+from actors.status import DEFAULT, GIVEN, Choice, PoolStatus, SessionStatus
 from actors.ticket import SessionMode, WhenFull
+from actors.unbridged import Unbridged
+from bridge.errors import BridgeError
 from bridge.main_guard import refuse_unguarded_main
 from bridge.options import InterpreterOptions
 from bridge.platform import require_supported
@@ -73,7 +75,7 @@ class Pool(Caller):
             answer is kept without work until it does, and replaced when it has not for three checks in a row. (A process
             that is stopped or gone is found without: ``InterpreterOptions.ping_interval``.)
         health_timeout: Seconds for its answer.
-        launcher: Brings the interpreters to life; default: as processes of this machine.
+        launcher: Brings the interpreters to life; default: as processes of this machine. ``status().choices`` says which.
 
     Raises:
         ValueError, TypeError: An option is out of range, or unknown: ``UnknownOption``, which names the nearest.
@@ -96,7 +98,7 @@ class Pool(Caller):
         start_interval: float = 0.0,
         health_interval: float = math.inf,
         health_timeout: float = 5.0,
-        launcher: Launcher | None = None,
+        launcher: Launcher | Unbridged | None = None,
         **unknown: Never,
     ) -> None:
         given = {
@@ -127,6 +129,7 @@ class Pool(Caller):
             max_overflow=self.options.max_overflow,
             lazy=self.options.lazy,
         )
+        self.desk.choices = self._choices()
         calling = Calling(self.desk, self.options.interpreter)
         super().__init__(calling, Multiplexer(self.desk, calling))
         self._lock = threading.Lock()  #: guards the two below: a pool lives in one tree
@@ -276,12 +279,40 @@ class Pool(Caller):
         return f"<Pool {status.name!r}: {status.state}, {status.ready} of {status.target} workers up>"
 
     def _check(self) -> None:
-        require_supported()
+        """Look for everything that it takes, before anything starts.
+
+        Raises:
+            BridgeError: The first that is missing; the others are its notes.
+        """
+        missing: list[BridgeError] = []
+        for check in (require_supported, self._check_main, self._check_launcher):
+            try:
+                check()
+            except BridgeError as error:
+                missing.append(error)
+        for other in missing[1:]:
+            missing[0].add_note(f"and also: {other}")
+        if missing:
+            raise missing[0]
+
+    def _check_main(self) -> None:
         refuse_unguarded_main(self.options.name)
-        if self.options.launcher is None:
-            check_interpreter(self.options.interpreter)
-        else:
-            self.options.launcher.check(self.options.interpreter)
+
+    def _check_launcher(self) -> None:
+        launcher, interpreter = self.options.launcher, self.options.interpreter
+        if launcher is None:
+            check_interpreter(interpreter)
+        elif not isinstance(launcher, Unbridged):
+            launcher.check(interpreter)
+
+    def _choices(self) -> tuple[Choice, ...]:
+        launcher, python = self.options.launcher, self.options.interpreter.python
+        return (
+            Choice("launcher", "processes", DEFAULT)
+            if launcher is None
+            else Choice("launcher", type(launcher).__name__, GIVEN),
+            Choice("python", python, DEFAULT if python == InterpreterOptions().python else GIVEN),
+        )
 
     def __enter__(self) -> Pool:
         return self.start()

@@ -23,7 +23,9 @@ from actors.multiplexer_actor import MultiplexerActor
 from actors.options import PoolOptions
 from actors.pool_actor import PoolActor
 from actors.session_affinity import SessionAffinity
+from actors.unbridged import Unbridged, UnbridgedActor
 from actors.worker import Worker
+from bridge.launchers.launcher import Launcher
 from bridge.options import InterpreterOptions
 from supervision import (
     AutoShutdown,
@@ -52,7 +54,7 @@ def pool_spec(
     )
     health = (options.health_interval, options.health_timeout)
     children = (
-        ChildSpec(id="bridge", start=HubActor, args=(slot, desk, options.launcher)),
+        _bridge(slot, desk, options.launcher),
         ChildSpec(id="sessions", start=SessionAffinity, args=(desk, options.session_ttl)),
         ChildSpec(id="calls", start=MultiplexerActor, args=(desk, multiplexer)),
         ChildSpec(id="workers", start=DynamicSupervisor, type=ChildType.SUPERVISOR),
@@ -79,6 +81,11 @@ def pool_spec(
         restart=restart,
         significant=significant,
     )
+
+
+def _bridge(slot: HubSlot, desk: Desk, launcher: Launcher | Unbridged | None) -> ChildSpec:
+    start = UnbridgedActor if isinstance(launcher, Unbridged) else HubActor
+    return ChildSpec(id="bridge", start=start, args=(slot, desk, launcher))
 
 
 def _worker_specs(slot: HubSlot, desk: Desk, options: InterpreterOptions) -> Callable[[str], ChildSpec]:

@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import final
+from typing import Final, final
 
 import attrs
 
 from bridge.certificate import Certificate
 
-__all__ = ["PoolStatus", "SessionStatus", "WorkerStatus"]
+__all__ = ["DEFAULT", "GIVEN", "Choice", "PoolStatus", "SessionStatus", "WorkerStatus"]
+
+#: Why something was chosen: it was an option.
+GIVEN: Final = "given"
+#: Why something was chosen: nobody said otherwise.
+DEFAULT: Final = "default"
+
+
+@final
+@attrs.frozen
+class Choice:
+    """What was chosen where there is more than one."""
+
+    what: str  #: "launcher" or "python"; of the test kit's pools also "layer"
+    value: str
+    why: str  #: "given", "default", or which variable of the environment says so
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.value} ({self.why})"
 
 
 @final
@@ -83,3 +101,4 @@ class PoolStatus:
     restarts: int
     moves: int  #: sessions that were bound anew
     certificates: tuple[Certificate, ...]  #: the last deaths, oldest first
+    choices: tuple[Choice, ...] = ()  #: what brings its interpreters to life, which Python they are, and why

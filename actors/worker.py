@@ -15,7 +15,7 @@ from actors.hub_actor import HubSlot
 from bridge.certificate import Certificate, Phase, Verdict
 from bridge.errors import BridgeError, InterpreterUnusable, LaunchFailed
 from bridge.events import InterpreterDied, InterpreterReady, InterpreterUnburied, LogRecord, OutputLine
-from bridge.interpreter_process import Interpreter
+from bridge.faces import InterpreterFace
 from bridge.options import InterpreterOptions
 from supervision import SHUTDOWN, Actor, Continue, ExitReason, Stop, crashed
 from supervision.events import Event
@@ -39,7 +39,7 @@ class Worker(Actor):
         self._desk = desk
         self._hub = hub
         self._options = options
-        self._interpreter: Interpreter | None = None
+        self._interpreter: InterpreterFace | None = None
         self._key = self.ref.incarnation
         desk.expect(self._key, self._name, overflow=overflow)
         return Continue()
@@ -47,8 +47,8 @@ class Worker(Actor):
     def handle_continue(self, term: Any) -> Stop | None:
         """Launch the interpreter; blocks this actor's thread for the exec, some milliseconds."""
         try:
-            self._interpreter = Interpreter.launch(
-                self._hub.get(), self._options, worker=self._name, incarnation=self._key, listener=self._heard
+            self._interpreter = self._hub.get()(
+                self._options, worker=self._name, incarnation=self._key, listener=self._heard
             )
         except (LaunchFailed, InterpreterUnusable) as error:
             self._desk.gone(self._key, self._stillborn(error))

@@ -69,6 +69,11 @@ class DataChannel:
         return self.wires.socket
 
     @property
+    def watched(self) -> list[Any]:
+        """What a call in it waits for: a message, or the interpreter's death."""
+        return self.wires.watched
+
+    @property
     def enforcement(self) -> Enforcement:
         """Ends its calls that must end."""
         return self.wires.enforcement
@@ -165,6 +170,10 @@ class DataChannel:
         finally:
             self._leave(turn)
         return self._told(turn, error, result)
+
+    def give_up(self, why: str) -> None:
+        """Kill the interpreter, whose call nobody looks after any more. Never blocks."""
+        self.wires.owner.kill(why)
 
     def close(self, timeout: float) -> bool:
         """Close the socket once no call holds it; blocks at most *timeout* seconds. Idempotent.

@@ -16,16 +16,15 @@ from typing import Any, Final, final
 import attrs
 import zmq
 
-from bridge.channel import DataChannel
+from bridge.faces import ChannelFace, TurnFace
 from bridge.payload import EncodedCall
 from bridge.reports import Progress
-from bridge.turn import Turn
 from supervision.clock import Clock
 
-__all__ = ["Run", "Switchboard"]
+__all__ = ["READABLE", "Run", "Switchboard"]
 
-#: As a number: a member of an enumeration takes five times as long.
-_POLLIN: Final = int(zmq.POLLIN)
+#: What is asked of each source, as a number: a member of an enumeration takes five times as long.
+READABLE: Final = int(zmq.POLLIN)
 #: Seconds after which the thread looks around even if nothing happened.
 _LONGEST_POLL: Final = 60.0
 
@@ -35,8 +34,8 @@ _LONGEST_POLL: Final = 60.0
 class Run:
     """One call that was begun."""
 
-    channel: DataChannel
-    turn: Turn
+    channel: ChannelFace
+    turn: TurnFace
     #: Told once what came of it, an error or the result; in the board's thread, or in one of its helpers.
     done: Callable[[Exception | None, Any], None]
 
@@ -69,7 +68,7 @@ class Switchboard:
         #: Until when the thread sleeps, -inf: it is awake; written by it alone. Whoever posts looks after, it looks before.
         self._sleeps_until = -math.inf
         self._ending = False
-        self._watched: list[Any] = [(self._wake_fd, _POLLIN)]  # this and the next: the board's thread only
+        self._watched: list[Any] = [(self._wake_fd, READABLE)]  # this and the next: the board's thread only
         self._runs: dict[Any, Run] = {}  # by socket, and by pidfd
         #: Guards the next, and the end of the descriptor. One that its holder may take again: finalizers post, too.
         self._lock = threading.RLock()
@@ -138,7 +137,7 @@ class Switchboard:
 
     def run(
         self,
-        channel: DataChannel,
+        channel: ChannelFace,
         request: EncodedCall,
         *,
         timeout: float,
@@ -151,9 +150,9 @@ class Switchboard:
             Exception: As ``DataChannel.begin``; nothing was sent, and *done* is not told.
         """
         run = Run(channel, channel.begin(request, timeout=timeout, on_progress=on_progress), done)
-        for source, _ in channel.wires.watched:
+        for source, _ in channel.watched:
             self._runs[source] = run
-        self._watched.extend(channel.wires.watched)
+        self._watched.extend(channel.watched)
         return run
 
     def _main(self) -> None:
@@ -162,7 +161,7 @@ class Switchboard:
                 self._wait()
         except BaseException as error:  # told to whoever owns this; a thread cannot raise
             for run in {id(run): run for run in self._runs.values()}.values():
-                run.channel.wires.owner.kill(f"the thread {self._name} failed")
+                run.channel.give_up(f"the thread {self._name} failed")
                 self._hand_over(run)
             self._failed(error)
 
@@ -212,7 +211,7 @@ class Switchboard:
             run.done(None, result)
 
     def _forget(self, run: Run) -> None:
-        for watched in run.channel.wires.watched:
+        for watched in run.channel.watched:
             del self._runs[watched[0]]
             self._watched.remove(watched)
 

@@ -6,7 +6,7 @@ ends the interpreter, and only a lack of memory does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bridge.interpreter import interruption, pickled
@@ -21,8 +21,15 @@ if TYPE_CHECKING:
 __all__ = ["perform"]
 
 
-def perform(spec: BootSpec, frames: Sequence[memoryview]) -> Answer:
+def perform(
+    spec: BootSpec, frames: Sequence[memoryview], run: Callable[..., Any] = interruption.run
+) -> Answer:
     """Run the call in *frames*: a function, its arguments, and at times what else is asked of the run.
+
+    Args:
+        spec: What this interpreter was told.
+        frames: Of the call.
+        run: Given function, arguments and keywords, returns the result; an interpreter that is none has its own.
 
     Raises:
         MemoryError: If memory ran out while a limit of ours is set; the interpreter must not go on.
@@ -38,7 +45,7 @@ def perform(spec: BootSpec, frames: Sequence[memoryview]) -> Answer:
             call, marking = surroundings.prepared(*call)
         function, args, kwargs = call
         stage = "call"
-        result = interruption.run(function, args, kwargs)
+        result = run(function, args, kwargs)
         stage = "result"
         return Kind.RESULT, codec.dump(result)
     except (

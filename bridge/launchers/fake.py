@@ -1,18 +1,19 @@
 """Interpreters without a process, by a script: for tests, and for the failures of a provider that no test can order.
 
-One that starts is a thread that speaks the wire as a real one does, and runs calls in this process; so it has this
-process's modules, and what a call does to its process it does to this one.
+One that starts is a thread that speaks the wire as a real one does, and runs calls in this process, or has them answered
+by who made it; so it has this process's modules, and what a call does to its process it does to this one.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import json
 import os
 import signal
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias, final
 
 import attrs
@@ -20,9 +21,9 @@ import zmq
 
 from bridge.certificate import ExitStatus
 from bridge.errors import LaunchFailed
-from bridge.interpreter import calls
+from bridge.interpreter import calls, interruption
 from bridge.interpreter.failures import Answer
-from bridge.interpreter.interruption import Achieved
+from bridge.interpreter.interruption import Achieved, CallInterrupted
 from bridge.launchers.launcher import Identity, LaunchSpec, Placement
 from bridge.launchers.notices import Fault, Notice, Pending, Preempted
 from bridge.options import InterpreterOptions
@@ -34,10 +35,20 @@ from bridge.wire.boot_spec import BootSpec
 from bridge.wire.frames import CAPABILITIES, VERSION, Kind
 from supervision.clock import Clock
 
-__all__ = ["FakeInterpreter", "FakeLauncher", "Refuses", "Starts", "Step", "Stuck"]
+__all__ = [
+    "FIRST_PID",
+    "FakeInterpreter",
+    "FakeLauncher",
+    "Refuses",
+    "Runner",
+    "Starts",
+    "Step",
+    "Stuck",
+    "boot_spec",
+]
 
 #: The least number that no process has: the kernel's limit is 2**22.
-_FIRST_PID: Final = 2**22 + 1
+FIRST_PID: Final = 2**22 + 1
 
 
 @final
@@ -64,6 +75,14 @@ class Refuses:
 
 
 Step: TypeAlias = Starts | Stuck | Refuses
+#: Given the interpreter, the function, its arguments and keywords; returns the result.
+Runner: TypeAlias = Callable[["FakeInterpreter", Callable[..., Any], Sequence[Any], Mapping[str, Any]], Any]
+
+
+def _run(
+    _: FakeInterpreter, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Any:
+    return interruption.run(function, args, kwargs)
 
 
 @final
@@ -73,9 +92,11 @@ class FakeLauncher:
     Args:
         script: What happens to the first ones.
         then: What happens to each after these.
+        run: Answers each call, in the interpreter's thread; default: by running it.
     """
 
-    def __init__(self, script: Iterable[Step] = (), *, then: Step | None = None) -> None:
+    def __init__(self, script: Iterable[Step] = (), *, then: Step | None = None, run: Runner = _run) -> None:
+        self._run = run
         self.launched: list[FakeInterpreter] = []  #: those that came to be, in order
         self._steps = itertools.chain(script, itertools.repeat(Starts() if then is None else then))
         self._lock = threading.Lock()  # guards both
@@ -91,7 +112,7 @@ class FakeLauncher:
                 if isinstance(step, Refuses):
                     raise LaunchFailed(spec.identity.worker, step.reason, step.fault)
             new = [
-                FakeInterpreter(spec, step, _FIRST_PID + len(self.launched) + number)
+                FakeInterpreter(spec, step, FIRST_PID + len(self.launched) + number, self._run)
                 for number, (spec, step) in enumerate(zip(gang, steps, strict=True))
             ]
             self.launched += new
@@ -114,7 +135,7 @@ class FakeLauncher:
 class FakeInterpreter:
     """One that runs; the group and the lifeline of its placement, too. A test makes its fate with the methods below."""
 
-    def __init__(self, spec: LaunchSpec, step: Step, pid: int) -> None:
+    def __init__(self, spec: LaunchSpec, step: Step, pid: int, run: Runner = _run) -> None:
         self.identity = spec.identity
         self.pid = pid
         self.pidfd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
@@ -123,7 +144,9 @@ class FakeInterpreter:
         os.close(board_fd)
         self._stacks = Stacks(Stacks.create_fd())
         self.signals: list[int] = []  #: that it got
-        self._refused = 0  # the last call that was cancelled before it began; its own thread's
+        self._noted = (0, Achieved.TOO_LATE)  # the last call that did not end of itself; its own thread's
+        self._run_call = run
+        self._stirred = threading.Event()  # a call that rests is to end
         self._spec = spec
         self._step = step
         self._lock = threading.Lock()  # guards the next
@@ -147,6 +170,18 @@ class FakeInterpreter:
             if self._status is None:
                 self._status = status
                 os.eventfd_write(self.pidfd, 1)
+        self._stirred.set()
+
+    # For what answers its calls.
+
+    def rest(self, seconds: float) -> None:
+        """Wait so long, in real time; for the running call.
+
+        Raises:
+            CallInterrupted: The call is to end, or its interpreter has.
+        """
+        if self._stirred.wait(min(seconds, threading.TIMEOUT_MAX)):
+            raise CallInterrupted("the call was cancelled, or its deadline has passed")
 
     # The group.
 
@@ -155,10 +190,11 @@ class FakeInterpreter:
         return Placement(self, self.board, self, {}, self._stacks)
 
     def interrupt(self) -> bool:
-        """Take note of it: what runs here runs in this process, where no signal ends a call."""
+        """Take note of it, and end a call that rests: no signal ends any other that runs in this process."""
         if self.is_dead():
             return False
         self.signals.append(signal.SIGINT)
+        self._stirred.set()
         return True
 
     def signal(self, number: int) -> bool:
@@ -230,7 +266,7 @@ class FakeInterpreter:
             exchange.send(control, Kind.PONG, self.identity.incarnation, header.call_id)
         elif header.kind is Kind.CANCEL:
             # It hears this between two calls, so the one that is meant has ended, or will be refused.
-            achieved = Achieved.NOT_STARTED if header.call_id == self._refused else Achieved.TOO_LATE
+            achieved = self._noted[1] if header.call_id == self._noted[0] else Achieved.TOO_LATE
             text = achieved.value.encode()
             exchange.send(control, Kind.CANCELLED, self.identity.incarnation, header.call_id, [text])
         elif header.kind in {Kind.STOP, Kind.REFUSED}:
@@ -239,27 +275,21 @@ class FakeInterpreter:
     def _answer(self, data: Any) -> None:
         header, body = exchange.receive(data)
         if self.board.cancelled == header.call_id:
-            self._refused = header.call_id
+            self._noted = (header.call_id, Achieved.NOT_STARTED)
             answer: Answer = (Kind.CANCELLED, [b""])
         else:
+            self._stirred.clear()
             self.board.started = header.call_id
-            answer = calls.perform(self._boot, body)
+            answer = calls.perform(
+                boot_spec(self._spec.options), body, functools.partial(self._run_call, self)
+            )
+            if answer[0] is Kind.ERROR and self._stirred.is_set():
+                self._noted = (header.call_id, Achieved.INTERRUPTED)
+                answer = (Kind.CANCELLED, answer[1])
         # Not what it would have said after its end.
         if not self.is_dead():
             exchange.send(data, answer[0], self.identity.incarnation, header.call_id, answer[1])
             self.board.finished = header.call_id
-
-    @property
-    def _boot(self) -> BootSpec:
-        """What a real one would have been told, as far as calls depend on it."""
-        options, unused = self._spec.options, dict.fromkeys(BootSpec._fields)
-        told = {
-            "secrets": options.secrets,
-            "log_level": options.log_level,
-            "codec": options.codec,
-            "allowed": options.allowed,
-        }
-        return BootSpec(**{**unused, **told})  # type: ignore[arg-type]
 
     def _hello(self) -> bytes:
         return json.dumps(
@@ -274,3 +304,15 @@ class FakeInterpreter:
                 "capabilities": CAPABILITIES,
             }
         ).encode()
+
+
+def boot_spec(options: InterpreterOptions) -> BootSpec:
+    """Return what a real interpreter with *options* would have been told, as far as calls depend on it."""
+    unused = dict.fromkeys(BootSpec._fields)
+    told = {
+        "secrets": options.secrets,
+        "log_level": options.log_level,
+        "codec": options.codec,
+        "allowed": options.allowed,
+    }
+    return BootSpec(**{**unused, **told})  # type: ignore[arg-type]

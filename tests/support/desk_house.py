@@ -9,7 +9,7 @@ from typing import Any, cast
 from actors.desk import Desk
 from actors.ticket import WhenFull
 from bridge.certificate import Certificate, Phase, Verdict
-from bridge.interpreter_process import Interpreter
+from bridge.faces import InterpreterFace
 from supervision.clock import Timer, VirtualClock
 
 __all__ = [
@@ -82,12 +82,12 @@ class FakeInterpreter:
         self.killed = True
 
     @property
-    def real(self) -> Interpreter:
+    def real(self) -> InterpreterFace:
         """This, for the type checker."""
-        return cast("Interpreter", self)
+        return cast("InterpreterFace", self)
 
 
-def stand_in(interpreter: Interpreter) -> FakeInterpreter:
+def stand_in(interpreter: InterpreterFace) -> FakeInterpreter:
     """Return the stand-in that *interpreter* is, for the type checker."""
     return cast("FakeInterpreter", interpreter)
 

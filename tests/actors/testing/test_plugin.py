@@ -64,6 +64,7 @@ NAMED = {
 }
 
 
+@pytest.mark.promise("isolation-kit")
 @pytest.mark.parametrize("case", NAMED)
 def test_a_leak_fails_its_test_and_is_named(pytester: pytest.Pytester, case: str) -> None:
     """Whatever the kind of leak, the test that made it ends in an error that says what it is."""
@@ -75,6 +76,7 @@ def test_a_leak_fails_its_test_and_is_named(pytester: pytest.Pytester, case: str
     result.stdout.fnmatch_lines(["*left behind by this test:", NAMED[case]])
 
 
+@pytest.mark.promise("isolation-kit")
 def test_what_is_put_away_is_no_leak(pytester: pytest.Pytester) -> None:
     """The twin of the leaks: the same things, ended and closed within the test, pass."""
     pytester.makepyfile("""
@@ -117,6 +119,7 @@ def test_what_was_there_before_is_no_leak(pytester: pytest.Pytester) -> None:
     pytester.runpytest_subprocess().assert_outcomes(passed=2)
 
 
+@pytest.mark.promise("isolation-kit")
 def test_each_test_has_a_tree_of_its_own(pytester: pytest.Pytester) -> None:
     """The tree is running, in virtual time, and named by the test; two tests may use one name in their registries."""
     pytester.makepyfile("""
