@@ -203,6 +203,7 @@ def test_a_tree_that_is_ending_is_told_by_its_names(told: Told) -> None:
     pool = Pool(workers=1, name="parse")
     lingering = ChildSpec(id="lingering", start=Lingering, args=(here, end), shutdown=PATIENCE)
     tree = Tree("service", [pool.child_spec(), lingering]).start()
+    assert pool.wait_ready(PATIENCE)
     stopper = threading.Thread(target=tree.stop, args=(PATIENCE,))
     stopper.start()
     assert here.wait(PATIENCE)
