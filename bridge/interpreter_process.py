@@ -287,6 +287,8 @@ class Interpreter:
         self._hub.run.hide_sockets(self._number)
         self.channel.open(self._handshake.conversation(Line.DATA))
         self._ready = True
+        self._inquest.evidence.settled()
+        self._pulse.start()
         self._listener(
             InterpreterReady(
                 worker=self.worker,
@@ -296,8 +298,6 @@ class Interpreter:
                 pyzmq=hello.pyzmq,
             )
         )
-        self._inquest.evidence.settled()  # after the news, for which somebody may wait
-        self._pulse.start()
 
     def _on_exit(self) -> None:
         self._hub.unwatch(self._group.pidfd)
