@@ -45,7 +45,7 @@ class Evidence:
         self._memory_group = self._kernel.group_of(self._group.pid) or self._memory_group
 
     def take_stacks(self) -> None:
-        """Have it write down where its threads are; blocks 0.25 s at the most, mostly some 10 ms."""
+        """Have it write down where its threads are; blocks 1 s at the most, mostly some 10 ms."""
         self._stacks.take(self._group.pid, self._group.pidfd)
 
     def sample(self) -> None:

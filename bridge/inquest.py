@@ -77,7 +77,7 @@ class Inquest:
     def charge(self, why: str, verdict: Verdict) -> bool:
         """Say why it is about to be signalled. The first cause stays, but a kill replaces a mere request to stop.
 
-        Blocks only for a verdict that wants stacks, and if it is the first, until these are written: at most 0.25 s.
+        Blocks only for a verdict that wants stacks, and if it is the first, until these are written: at most 1 s.
 
         Returns:
             Whether there is anything left to signal.

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from typing import Final, final
 
+from bridge.proc import state_of
 from bridge.process_group import wait_readable
 from bridge.vitals import vitals
 
@@ -18,10 +20,12 @@ __all__ = ["Stacks"]
 #: Asks for the stacks. Ignored by default, so it ends nothing that does not know it, and used by next to nobody.
 _SIGNAL: Final = signal.SIGURG
 
-#: Seconds that a dump may take altogether, and between two looks at its size.
-_PATIENCE: Final = 0.25
+#: Seconds between two looks at a dump's size.
 _LOOK: Final = 0.002
-#: Looks at an unchanged size after which it is complete.
+#: Looks that it may take: of those between which the process ran, or slept; and of all, should it get no processor.
+_PATIENCE: Final = 125
+_LONGEST: Final = 500
+#: Such looks at an unchanged size after which it is complete.
 _STILL: Final = 3
 #: Lines that a certificate takes; a hundred threads with a hundred frames each would be told in full otherwise.
 _LINES: Final = 60
@@ -47,7 +51,9 @@ class Stacks:
         return os.memfd_create("treewarden-stacks", os.MFD_CLOEXEC)
 
     def take(self, pid: int, pidfd: int) -> None:
-        """Have a living interpreter write where it is. For one that is about to be killed; blocks 0.25 s at the most.
+        """Have a living interpreter write where it is. For one that is about to be killed.
+
+        Blocks some milliseconds; 0.25 s if it writes nothing, and 1 s if it gets no processor.
 
         One that is stopped is continued for it: for some milliseconds its code goes on. Nothing is asked of one that does
         not listen (it is still starting, or its code has taken the handler away), nor of one that is being traced.
@@ -64,16 +70,21 @@ class Stacks:
                 signal.pidfd_send_signal(pidfd, signal.SIGCONT)
         except OSError:
             return  # it has just ended
-        size, still = 0, 0
-        for _ in range(round(_PATIENCE / _LOOK)):
+        size = still = looks = 0
+        used = _processor_time(pid)
+        for _ in range(_LONGEST):
             # Nobody tells when it is complete; but it is written in one go, without any lock.
             if wait_readable(pidfd, _LOOK):
                 return
-            now = os.fstat(self._fd).st_size
-            still = still + 1 if now == size and now > 0 else 0
-            if still == _STILL:
+            now, before_that, used = os.fstat(self._fd).st_size, used, _processor_time(pid)
+            if now != size:
+                size, still = now, 0
+            elif used != before_that or state_of(pid) != "R":
+                # It had its chance. One that waits for a processor may be in the midst of it.
+                still += size > 0
+                looks += 1
+            if still == _STILL or looks == _PATIENCE:
                 return
-            size = now
 
     def lines(self) -> tuple[str, ...]:
         """Return what the child has written; of very much the beginning and the end."""
@@ -90,3 +101,12 @@ class Stacks:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def _processor_time(pid: int) -> int | None:
+    """Return the nanoseconds that the process *pid* has run, all its threads together; None if that cannot be told."""
+    try:
+        # The clock of another process, as clock_getcpuclockid(3) makes its number.
+        return time.clock_gettime_ns(~pid << 3 | 2)
+    except OSError:
+        return None
