@@ -10,7 +10,7 @@ import functools
 import math
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, final
+from typing import Any, final
 
 from actors.calling import Calling, leave, outcome_of, time_left
 from actors.desk import Desk
@@ -27,8 +27,6 @@ from supervision.clock import Clock
 from supervision.messages import MonitorRef
 
 __all__ = ["Multiplexer", "Submission"]
-
-T = TypeVar("T")
 
 
 @final

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 from typing import Final, TextIO, final
 
-__all__ = ["BAR", "StatusLine", "bar"]
+__all__ = ["StatusLine", "bar"]
 
-BAR: Final = 24  # characters
+_BAR: Final = 24  # characters
 #: Seconds between two plain lines, and between two drawings.
 _PLAIN_EVERY: Final = 5.0
 _DRAWN_EVERY: Final = 0.1
@@ -16,8 +16,8 @@ _DRAWN_EVERY: Final = 0.1
 def bar(done: int, total: int) -> str:
     """Return a bar that is filled as far as *done* is of *total*, with the per cent."""
     share = done / total if total else 1.0
-    filled = int(BAR * share)
-    return f"{'█' * filled}{'░' * (BAR - filled)} {int(100 * share):3}%  "
+    filled = int(_BAR * share)
+    return f"{'█' * filled}{'░' * (_BAR - filled)} {int(100 * share):3}%  "
 
 
 @final

@@ -35,6 +35,9 @@ def test_a_pool_answers_while_its_workers_start(no_leaks: None, tmp_path: Path) 
         tree = pool.tree.as_text()
         asked = time.monotonic() - begun
         assert {each.ready for each in statuses} == {0}
+        # One after the other they would never all be starting; nobody is ready before 2 s.
+        while [each.state for each in pool.status().workers] != ["initializing"] * 3:
+            pass
         assert "workers" in tree
         pool.wait_ready(PATIENCE)
         ready = time.monotonic() - begun
@@ -46,9 +49,7 @@ def test_a_pool_answers_while_its_workers_start(no_leaks: None, tmp_path: Path) 
             assert time.monotonic() - again < ready / 2
             first.open()
             blocked.result(PATIENCE)
-    # Whatever the machine, three starts one after the other take three times what one takes, which is more than 2 s.
     assert asked < ready / 2
-    assert ready < 3 * 2.0 * 3
 
 
 @pytest.mark.promise("parallel-start")
