@@ -105,6 +105,8 @@ class Books:
 
     def expire(self) -> None:
         """Tell those whose deadline has come. Run before each operation: none sees a request that is late."""
+        if not self._scheduler.waiters:
+            return
         now = self.now()
         while (ticket := self._scheduler.late(now)) is not None:
             lease = self._leases[ticket]
@@ -340,4 +342,5 @@ class Books:
         for counts, under, count in lease.tally:
             counts[under] = count
         del self._leases[lease.ticket]
-        self.sessions.release(lease.ticket, self.now())
+        if lease.ticket.binding is not None:
+            self.sessions.release(lease.ticket, self.now())

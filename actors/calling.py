@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, cast, final
+from typing import TYPE_CHECKING, Any, TypeVar, final
 
 from actors.desk import Desk
 from actors.errors import CallExpired, PoolNotRunning
@@ -116,7 +116,8 @@ class Calling:
         request = self.encode(lease, function, args, kwargs, timeout)
         try:
             try:
-                return cast("T", self._converse(lease, request, timeout, begun, on_progress))
+                result: T = self._converse(lease, request, timeout, begun, on_progress)
+                return result
             finally:
                 leave(self._desk, lease)
         finally:

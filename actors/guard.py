@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar, final
+from typing import TypeVar, TypeVarTuple, final
 
 from actors.books import Books
 from supervision.clock import Clock, open_gate
 
 __all__ = ["Guard"]
 
-P = ParamSpec("P")
+Ts = TypeVarTuple("Ts")
 T = TypeVar("T")
 
 
@@ -29,11 +29,11 @@ class Guard:
         self._torn = False  #: whether an operation is under way; whoever finds it so mends what was cut off
         self._gates: list[tuple[Callable[[], bool], threading.Lock]] = []  #: what is waited for, and by whom
 
-    def do(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def do(self, operation: Callable[[*Ts], T], *args: *Ts) -> T:
         """Run *operation* of the books under the lock."""
         # On one line: whatever strikes between lines, an interrupt or a tracer, strikes before the lock is taken,
         # inside the operation, or after the release.
-        with self._lock: return self._whole(operation, *args, **kwargs)  # fmt: skip  # noqa: E701
+        with self._lock: return self._whole(operation, *args)  # fmt: skip  # noqa: E701
 
     def wait(self, clock: Clock | None, reached: Callable[[], bool], timeout: float) -> bool:
         """Wait until *reached*, which is asked under the lock after each operation; at most *timeout* seconds.
@@ -58,13 +58,13 @@ class Guard:
             self.do(self._unwatch, watched)
         return self.do(reached)
 
-    def _whole(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def _whole(self, operation: Callable[[*Ts], T], *args: *Ts) -> T:
         """Run *operation* on books that are whole, and open the gates of those who waited for what it brought."""
         if self._torn:
             self._books.mend()
         self._torn = True
         self._books.expire()
-        result = operation(*args, **kwargs)
+        result = operation(*args)
         for waited_for in [each for each in self._gates if each[0]()] if self._gates else ():
             open_gate(waited_for[1])
             self._gates.remove(waited_for)

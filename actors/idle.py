@@ -5,11 +5,15 @@ from __future__ import annotations
 import heapq
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import final
+from typing import Final, final
 
 from actors.affinity import Affinity
 
 __all__ = ["IdleWorkers"]
+
+
+#: Levels that may be empty before it is worth while to clear them out.
+_SPARE: Final = 32
 
 
 @final
@@ -24,8 +28,8 @@ class _Free:
 
     def __init__(self) -> None:
         self.loads: OrderedDict[int, int] = OrderedDict()  #: by key
-        self._levels: dict[int, OrderedDict[int, None]] = {}  #: keys by load; none is empty
-        self._order: list[int] = []  #: a heap of loads, with some that no free worker has any more
+        self._levels: dict[int, OrderedDict[int, None]] = {}  #: keys by load; some are empty
+        self._order: list[int] = []  #: a heap of these loads
 
     def add(self, key: int, load: int) -> None:
         self.loads[key] = load
@@ -47,17 +51,16 @@ class _Free:
             self.add(key, load)  # keeps its place among the longest idle
 
     def least_loaded(self) -> int:
-        while self._order[0] not in self._levels:
-            heapq.heappop(self._order)
+        # Only now: a worker that leaves is often back next, and its level empty in between.
+        while not self._levels[self._order[0]]:
+            del self._levels[heapq.heappop(self._order)]
         return next(iter(self._levels[self._order[0]]))
 
     def _leave(self, key: int, load: int) -> None:
-        level = self._levels[load]
-        del level[key]
-        if not level:
-            del self._levels[load]
-            if len(self._order) > 2 * len(self._levels) + 32:
-                self._order = sorted(self._levels)
+        del self._levels[load][key]
+        if len(self._levels) > 2 * len(self.loads) + _SPARE:
+            self._levels = {load: level for load, level in self._levels.items() if level}
+            self._order = sorted(self._levels)
 
 
 @final

@@ -30,6 +30,10 @@ class Outcome(enum.Enum):
     CANCELLED = "cancelled"
     LOST = "lost"  #: its worker died under it: to its caller an error, and among the errors in the status
 
+    __hash__ = (
+        object.__hash__
+    )  # the enumeration's own is a function of Python's, run by each look-up of each call
+
 
 @final
 class AttemptEnd(enum.Enum):
@@ -42,19 +46,29 @@ class AttemptEnd(enum.Enum):
     LOST = "lost"
     GIVEN_BACK = "given_back"  #: the worker was granted, and the call was never sent to it
 
-    @classmethod
-    def of(cls, outcome: Outcome, *, dispatched: bool) -> AttemptEnd:
+    __hash__ = object.__hash__  # as above
+
+    @staticmethod
+    def of(outcome: Outcome, *, dispatched: bool) -> AttemptEnd:
         """Return what a request that ended with *outcome* was to its worker.
 
         Args:
             outcome: The request's.
             dispatched: Whether the call was sent, or may have been.
         """
-        if outcome is Outcome.REJECTED or (
-            not dispatched and outcome in {Outcome.CANCELLED, Outcome.TIMEOUT}
-        ):
-            return cls.GIVEN_BACK
-        return cls[outcome.name]
+        return (_SENT if dispatched else _UNSENT)[outcome]
+
+
+#: What a request's outcome is to the worker that it was granted: if the call was sent there, or may have been, and if not.
+_SENT: Final = {
+    Outcome.OK: AttemptEnd.OK,
+    Outcome.ERROR: AttemptEnd.ERROR,
+    Outcome.TIMEOUT: AttemptEnd.TIMEOUT,
+    Outcome.REJECTED: AttemptEnd.GIVEN_BACK,
+    Outcome.CANCELLED: AttemptEnd.CANCELLED,
+    Outcome.LOST: AttemptEnd.LOST,
+}
+_UNSENT: Final = {**_SENT, Outcome.TIMEOUT: AttemptEnd.GIVEN_BACK, Outcome.CANCELLED: AttemptEnd.GIVEN_BACK}
 
 
 @final

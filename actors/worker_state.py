@@ -27,6 +27,10 @@ class WorkerState(enum.Enum):
     TERMINATING = "terminating"  #: it is to end
     TERMINATED = "terminated"  #: its process is dead
 
+    __hash__ = (
+        object.__hash__
+    )  # the enumeration's own is a function of Python's, run by each look-up of each call
+
 
 @final
 class WorkerEvent(enum.Enum):
@@ -39,6 +43,8 @@ class WorkerEvent(enum.Enum):
     RESTORE = "restore"
     TERMINATE = "terminate"
     EXIT = "exit"  #: a process can die at any moment, so every live state takes it
+
+    __hash__ = object.__hash__  # as above
 
 
 @final
