@@ -49,13 +49,16 @@ class Books:
         session_ttl: float,
         when_full: WhenFull,
         max_overflow: int,
+        lanes: int,
     ) -> None:
         self.pool = pool
         self.target = target
         self.now: Callable[[], float] = lambda: 0.0
         self._max_queue = max_queue
         self._when_full = when_full
-        self._scheduler = Scheduler(Affinity(session_ttl, binds=affinity), sheds=when_full is WhenFull.SHED)
+        self._scheduler = Scheduler(
+            Affinity(session_ttl, binds=affinity), sheds=when_full is WhenFull.SHED, lanes=lanes
+        )
         self._closed: PoolError | None = PoolNotRunning(pool, "not started")
         self._held_back: PoolCannotStart | None = None
         #: What ended a part of the pool that nothing has replaced yet.
@@ -159,7 +162,7 @@ class Books:
             self._scheduler.terminate(key, self.now())
         self._end(lease)
         if key is not None and clean:
-            self._hand_over(self._scheduler.checkin(key, self.now()))
+            self._hand_over(self._scheduler.checkin(key, self.now(), lease.ticket.lane))
 
     def held(self) -> tuple[InterpreterFace, ...]:
         """See ``Desk.held``."""
@@ -313,12 +316,13 @@ class Books:
         return victim is ticket
 
     def _hand_over(self, grant: tuple[Ticket, int] | None) -> None:
-        if grant is not None:
+        while grant is not None:
             ticket, key = grant
             lease = self._leases[ticket]
             lease.interpreter = self._interpreters[key]
             lease.wake()
             self._refuse_busy()
+            grant = self._scheduler.more(key, self.now())
 
     def _refuse_busy(self) -> None:
         """Tell those whose session was bound to a worker that another got, if they are not to wait for it."""

@@ -136,11 +136,10 @@ class Calling:
         """Wait for a worker and run *request* in it; what became of it is written into *lease*."""
         # It was 0 before the pool was open.
         self._desk.checkout(lease, timeout, self._desk.now() - begun if begun else 0.0)
-        assert lease.interpreter is not None
         remaining = time_left(self._desk, lease)
         lease.dispatched = True
         try:
-            result = lease.interpreter.channel.call(request, timeout=remaining, on_progress=on_progress)
+            result = lease.channel.call(request, timeout=remaining, on_progress=on_progress)
         except Exception as error:
             lease.outcome = outcome_of(error, lease)
             if isinstance(error, CallDeadline):

@@ -40,6 +40,7 @@ class Desk:
         session_ttl: Seconds without use after which a session expires; ``math.inf``: never.
         when_full: What becomes of a caller that finds so many waiting.
         max_overflow: How many workers beyond the target it may have while callers wait.
+        threads: How many calls each worker runs at a time.
         lazy: Whether nobody wants workers before the first request, or wait for them.
     """
 
@@ -53,6 +54,7 @@ class Desk:
         session_ttl: float,
         when_full: WhenFull = WhenFull.RAISE,
         max_overflow: int = 0,
+        threads: int = 1,
         lazy: bool = False,
     ) -> None:
         self.pool = pool
@@ -68,6 +70,7 @@ class Desk:
             session_ttl=session_ttl,
             when_full=when_full,
             max_overflow=max_overflow,
+            lanes=threads,
         )
         self._guard = Guard(self._books)
         self._do = self._guard.do

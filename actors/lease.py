@@ -8,7 +8,7 @@ from typing import Any
 from actors.errors import PoolError
 from actors.ledger import Outcome
 from actors.ticket import SessionMode, Ticket
-from bridge.faces import InterpreterFace
+from bridge.faces import ChannelFace, InterpreterFace
 from supervision.clock import open_gate
 
 __all__ = ["Lease"]
@@ -52,9 +52,15 @@ class Lease:
         open_gate(self.gate)
 
     @property
+    def channel(self) -> ChannelFace:
+        """Where its call runs, once there is a worker."""
+        assert self.interpreter is not None
+        return self.interpreter.channels[self.ticket.lane]
+
+    @property
     def clean(self) -> bool:
         """Whether nothing of a call is left in its worker's channel, so that the next call may use it."""
-        return self.interpreter is None or self.interpreter.channel.clean
+        return self.interpreter is None or self.channel.clean
 
     def refuse(self, error: PoolError, outcome: Outcome) -> None:
         """Say that there will be no worker; both or neither."""

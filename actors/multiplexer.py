@@ -170,7 +170,7 @@ class Multiplexer:
                 remaining = min(time_left(self._desk, submission), submission.limit)
                 submission.dispatched = True
                 submission.run = board.run(
-                    submission.interpreter.channel,
+                    submission.channel,
                     request,
                     timeout=remaining,
                     on_progress=submission.future.note,

@@ -141,10 +141,22 @@ class PoolOptions:
     overflow_ttl: float = attrs.field(default=30.0, validator=_seconds)
     lazy: bool = attrs.field(default=False, validator=_flag)
     max_starting: int = attrs.field(validator=_whole(1))
+    threads: int = attrs.field(validator=_whole(1))
     start_interval: float = attrs.field(default=0.0, validator=_pause)
     health_interval: float = attrs.field(default=math.inf, validator=_seconds)
     health_timeout: float = attrs.field(default=5.0, validator=_seconds)
     launcher: Launcher | Unbridged | None = attrs.field(default=None, validator=_launcher)
+
+    @threads.default
+    def _as_the_interpreter_says(self) -> int:
+        return self.interpreter.threads
+
+    def __attrs_post_init__(self) -> None:
+        if self.interpreter.threads not in {1, self.threads}:
+            raise ValueError(
+                f"threads {self.threads}: expected {self.interpreter.threads}, as interpreter says; give it once"
+            )
+        object.__setattr__(self, "interpreter", attrs.evolve(self.interpreter, threads=self.threads))
 
     @max_starting.default
     def _as_many_as_there_are(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final, final
 
 from actors.scheduler import Scheduler
@@ -29,7 +30,7 @@ class Overflow:
         self._told = (0, 0.0)  #: how many the pool actor was last told to have, and when
 
     def wanted(self) -> int:
-        """Return how many there should be: one more for each waiter that no starting or missing worker will serve."""
+        """Return how many there should be: more for the waiters that no starting or missing worker will serve."""
         self._told = (0, 0.0)
         return self._wanted()
 
@@ -52,5 +53,5 @@ class Overflow:
     def _wanted(self) -> int:
         scheduler = self._scheduler
         coming = len(scheduler.starting) + max(0, self._target - len(scheduler.own))
-        short = max(0, scheduler.waiters.for_anyone - coming)
+        short = max(0, math.ceil(scheduler.waiters.for_anyone / scheduler.lanes) - coming)
         return min(self._limit, len(scheduler.overflow) + short)

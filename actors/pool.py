@@ -58,6 +58,8 @@ class Pool(Caller):
         workers: How many interpreter processes; default: the processors this process may use (affinity, cgroup quota).
         name: The pool's name in its tree.
         interpreter: Which Python, and its environment, limits and start deadline.
+        threads: How many calls each worker runs at a time, in threads of it; for calls that wait, not for calls that compute.
+            What that means for their interruption, ``report`` and death: ``InterpreterOptions.threads``.
         affinity: Whether a session's calls all go to one worker. Without, sessions are only names.
         session_ttl: Seconds without use after which a session expires; ``math.inf``: never.
         max_queue: How many callers may wait for a worker; 0: none, a call that finds no free one is refused.
@@ -87,6 +89,7 @@ class Pool(Caller):
         *,
         name: str = "pool",
         interpreter: InterpreterOptions | None = None,
+        threads: int | None = None,
         affinity: bool = True,
         session_ttl: float = 3600.0,
         max_queue: int = 10_000,
@@ -105,6 +108,7 @@ class Pool(Caller):
             "workers": workers,
             "name": name,
             "interpreter": interpreter,
+            "threads": threads,
             "affinity": affinity,
             "session_ttl": session_ttl,
             "max_queue": max_queue,
@@ -127,6 +131,7 @@ class Pool(Caller):
             session_ttl=self.options.session_ttl,
             when_full=self.options.when_full,
             max_overflow=self.options.max_overflow,
+            threads=self.options.threads,
             lazy=self.options.lazy,
         )
         self.desk.choices = self._choices()

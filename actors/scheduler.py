@@ -28,9 +28,13 @@ MAX_FAILED_CHECKS = 3
 class Row:
     """What the scheduler knows of one worker."""
 
-    __slots__ = ("book", "calls", "failed_checks", "held", "key", "life", "overflow", "ready_at", "slot")
+    __slots__ = (
+        "book", "calls", "failed_checks", "free", "key", "lanes", "life", "overflow", "ready_at", "slot",
+    )  # fmt: skip
 
-    def __init__(self, key: int, slot: str, now: float, *, overflow: bool, book: WorkerBook) -> None:
+    def __init__(
+        self, key: int, slot: str, now: float, *, overflow: bool, book: WorkerBook, lanes: int
+    ) -> None:
         self.key = key  #: the incarnation
         self.slot = slot  #: the worker's name, which its successors will have too
         self.overflow = overflow  #: whether it is beyond the pool's target
@@ -38,8 +42,14 @@ class Row:
         self.book = book  #: what its name has done, earlier incarnations included
         self.calls = 0  #: checkouts so far
         self.failed_checks = 0  #: in a row
-        self.held = False  #: whether somebody has it, whatever its state
+        self.lanes = lanes  #: how many calls it may run at a time
+        self.free = [*range(lanes)]  #: those of its lanes that nobody has, whatever its state
         self.ready_at = math.inf  #: when it shook hands
+
+    @property
+    def held(self) -> bool:
+        """Whether somebody has it, or a part of it."""
+        return len(self.free) < self.lanes
 
 
 @final
@@ -53,10 +63,12 @@ class Scheduler:
     Args:
         affinity: The sessions.
         sheds: Whether somebody who waits may have to make room for another.
+        lanes: How many calls each worker may run at a time.
     """
 
-    def __init__(self, affinity: Affinity, *, sheds: bool = False) -> None:
+    def __init__(self, affinity: Affinity, *, sheds: bool = False, lanes: int = 1) -> None:
         self.affinity = affinity
+        self.lanes = lanes
         self.rows: dict[int, Row] = {}
         self.starting: set[int] = set()  #: the workers that have not shaken hands
         #: Those that are not ending, starting ones included: up to the pool's target, and beyond it.
@@ -74,12 +86,13 @@ class Scheduler:
         self, key: int, slot: str, now: float, *, overflow: bool = False, book: WorkerBook | None = None
     ) -> None:
         """Take in a worker that is starting."""
-        self.rows[key] = Row(key, slot, now, overflow=overflow, book=book or WorkerBook())
+        book = book or WorkerBook()
+        self.rows[key] = Row(key, slot, now, overflow=overflow, book=book, lanes=self.lanes)
         self.starting.add(key)
         (self.overflow if overflow else self.own).add(key)
 
     def ready(self, key: int, now: float) -> tuple[Ticket, int] | None:
-        """A worker shook hands; returns who gets it at once, if anybody waits."""
+        """A worker shook hands; returns who gets it at once, if anybody waits. Who else does is to be asked of ``more``."""
         row = self.rows.get(key)
         if row is None or row.life.state is not WorkerState.INITIALIZING:
             return None  # it was told to end while it was starting
@@ -145,7 +158,10 @@ class Scheduler:
         """Return the overflow workers that have been free for *ttl* seconds and hold no session's state."""
         found = []
         for key in self._idle.overflow():
-            if now - self.rows[key].life.entered_at < ttl:
+            row = self.rows[key]
+            if row.held:
+                continue
+            if now - row.life.entered_at < ttl:
                 break
             if not self.affinity.load(key):
                 found.append(key)
@@ -168,19 +184,28 @@ class Scheduler:
             self._enqueue(ticket)
         return None
 
-    def checkin(self, key: int, now: float) -> tuple[Ticket, int] | None:
-        """A worker came back clean, and its ticket is forgotten; returns who gets it next."""
+    def checkin(self, key: int, now: float, lane: int = 0) -> tuple[Ticket, int] | None:
+        """A lane of a worker came back clean, and its ticket is forgotten; returns who gets it next, as ``ready`` does."""
         row = self.rows.get(key)
         if row is None:
             return None  # it died while it was out
-        row.held = False
-        if row.life.state is WorkerState.BUSY:
-            row.life.on(WorkerEvent.CHECKIN, now)
-        elif row.life.state is WorkerState.DEGRADED and row.life.is_healthy:
+        row.free.append(lane)
+        state, held = row.life.state, row.held
+        if state is WorkerState.BUSY:
+            if not held:
+                row.life.on(WorkerEvent.CHECKIN, now)
+        elif state is WorkerState.DEGRADED and row.life.is_healthy and not held:
             row.life.on(WorkerEvent.RESTORE, now)  # it was restored while it was out
         else:
             return None  # it is to end, or to rest
+        if held:
+            self._idle.discard(key)  # it may be there for another of its lanes; it goes to the end
         return self._offer(row, now)
+
+    def more(self, key: int, now: float) -> tuple[Ticket, int] | None:
+        """A worker was just given to somebody; returns who else gets a lane of it."""
+        row = self.rows.get(key)
+        return None if row is None or not row.free else self._offer(row, now)
 
     def withdraw(self, ticket: Ticket) -> bool:
         """Its caller gave up; returns whether it still waited."""
@@ -216,9 +241,9 @@ class Scheduler:
             now: The present.
         """
         tickets = list(tickets)
-        held = {ticket.key for ticket in tickets}
+        held = {(ticket.key, ticket.lane) for ticket in tickets}
         for key, row in self.rows.items():
-            row.held = key in held
+            row.free = [lane for lane in range(row.lanes) if (key, lane) not in held]
             row.life.mend()
             if row.life.state is not WorkerState.INITIALIZING and row.life.health is Health.UNKNOWN:
                 row.life.health = Health.HEALTHY
@@ -241,10 +266,12 @@ class Scheduler:
             if ticket.key is None:
                 self._enqueue(ticket)
         self._idle = IdleWorkers(self.affinity)
-        free = [row for row in self.rows.values() if row.life.state is WorkerState.READY]
+        at_work = {WorkerState.READY, WorkerState.BUSY}
+        free = [row for row in self.rows.values() if row.life.state in at_work and row.free]
         free.sort(key=lambda row: row.life.entered_at)
         for row in free:
-            self._offer(row, now)
+            while row.free and self._offer(row, now) is not None:
+                pass
 
     # What these share
 
@@ -271,8 +298,9 @@ class Scheduler:
 
     def _grant(self, ticket: Ticket, row: Row, now: float) -> int:
         key = row.key
-        row.life.on(WorkerEvent.CHECKOUT, now)
-        row.held = True
+        if row.life.state is WorkerState.READY:
+            row.life.on(WorkerEvent.CHECKOUT, now)
+        lane = row.free.pop()
         if ticket.session is not None and self.affinity.binds:
             bound = self.affinity.worker_of(ticket.session)
             if bound is None:
@@ -281,12 +309,18 @@ class Scheduler:
                 ticket.hit = bound == key
         book = row.book
         # Last, and in one: with it the grant is made; until then a mend takes the worker back.
-        row.calls, book.attempts, ticket.book, ticket.key = row.calls + 1, book.attempts + 1, book, key
+        row.calls, book.attempts, ticket.book, ticket.lane, ticket.key = (
+            row.calls + 1, book.attempts + 1, book, lane, key,
+        )  # fmt: skip
         return key
 
     def _take(self, ticket: Ticket, key: int, now: float) -> int:
         self._idle.discard(key)
-        return self._grant(ticket, self.rows[key], now)
+        row = self.rows[key]
+        self._grant(ticket, row, now)
+        if row.free:
+            self._idle.add(key, overflow=row.overflow)  # behind those that have more
+        return key
 
     def _bind(self, session: str, key: int) -> None:
         """Bind *session*, and let its waiters wait for that worker from now on, or no more."""

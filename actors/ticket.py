@@ -54,6 +54,7 @@ class Ticket:
         "deadline",
         "hit",
         "key",
+        "lane",
         "mode",
         "number",
         "priority",
@@ -77,6 +78,7 @@ class Ticket:
         self.number = 0  #: order of arrival
         self.queue: TicketHeap | None = None  #: where it waits
         self.key: int | None = None  #: the worker that it was granted
+        self.lane = 0  #: of that worker, which may run several calls at a time
         self.book: WorkerBook | None = None  #: where that is counted
         self.hit: bool | None = (
             None  #: whether that is the one its session was bound to; None: it was bound to none

@@ -203,7 +203,9 @@ class Certificate:
     signal: str | None = None
     sent_by_us: str | None = None  #: why we killed or stopped it; None: we did not
     uptime: float | None = None  #: seconds from its launch until its death was seen; None: nobody saw it
-    call: CallRecord | None = None
+    call: CallRecord | None = None  #: the one that it was about
+    #: Other calls that were in it, and ended with it. Of several that ran when it crashed, all: nobody can say which it was.
+    others: tuple[CallRecord, ...] = ()
     out_of_memory: OutOfMemory = OutOfMemory.NO
     peak_memory: PeakMemory | None = None  #: None: it cannot be told
     last_output: tuple[str, ...] = ()
@@ -216,6 +218,11 @@ class Certificate:
         if self.call is not None:
             doing = "while running" if self.call.begun else "before it began"
             call = f" {doing} call {self.call.id}, {self.call.label} ({self.call.age:.3g} s)"
+            call += f" and {len(self.others)} others" if self.others else ""
+        elif self.others:
+            call = (
+                f" while running {len(self.others)} calls ({', '.join(each.label for each in self.others)})"
+            )
         elif self.phase not in (Phase.RUNNING, Phase.UNKNOWN):
             call = f" while {self.phase.value}"
         detail = f": {self.detail}" if self.detail else ""

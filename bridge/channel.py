@@ -53,14 +53,16 @@ class DataChannel:
         conversation: Conversation,
         pidfd: int,
         board: Board,
+        lane: int,
         clock: Clock,
         enforcement: Enforcement,
         codec: str = PICKLE,
     ) -> None:
-        self.wires = Wires(owner, socket, pidfd, board, clock, enforcement, codec, conversation)
+        self.wires = Wires(owner, socket, pidfd, board.lanes[lane], clock, enforcement, codec, conversation)
+        self._step = len(board.lanes)  # between two numbers of its calls: see ``Board.lane_of``
         self._clean = True  # written by the thread that has the call
         self._lease = threading.Lock()  # held as long as a call is in it, and for ever after close
-        self._last_id = 0  # written under the lease, as is the next
+        self._last_id = lane + 1 - self._step  # written under the lease, as is the next
         self._turn: Turn | None = None
 
     @property
@@ -203,7 +205,7 @@ class DataChannel:
         if wires.conversation.state is not State.OPEN:
             raise self._unavailable(f"it is {wires.conversation.state.value}")
         self._clean = False
-        self._last_id = turn.id = self._last_id + 1
+        self._last_id = turn.id = self._last_id + self._step
         turn.since = wires.clock.now()
         self._turn = turn
         # Without a peer there is no room either: then the interpreter is dying, and the poll tells.

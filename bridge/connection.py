@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from types import MappingProxyType
 from typing import Final, final
 
@@ -104,23 +104,23 @@ class Connection:
 class Connections:
     """Those of one interpreter, watched by its hub; its ``io_failed`` hears of a fault. On the hub's thread."""
 
-    def __init__(self, hub: Hub, owner: Resident, each: Mapping[Line, Connection]) -> None:
+    def __init__(self, hub: Hub, owner: Resident, each: Sequence[Connection]) -> None:
         self._hub = hub
         self._owner = owner
         self._each = each
         self._lost: Timer | None = None
 
-    def __getitem__(self, line: Line) -> Connection:
-        return self._each[line]
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(self._each)
 
     def watch(self) -> None:
         """Begin."""
-        for each in self._each.values():
+        for each in self._each:
             self._hub.watch(each.monitor, self._owner, functools.partial(self._on_event, each))
 
     def unwatch(self) -> None:
         """End, for good: from now on they may be lost. Idempotent."""
-        for each in self._each.values():
+        for each in self._each:
             self._hub.unwatch(each.monitor)
             each.stop()
 
@@ -129,7 +129,7 @@ class Connections:
         self.unwatch()
         if self._lost is not None:
             self._lost.cancel()
-        for each in self._each.values():
+        for each in self._each:
             each.close()
 
     def _on_event(self, connection: Connection) -> None:

@@ -33,11 +33,11 @@ class Target(Protocol):
     def interrupt(self, call_id: int, why: str, verdict: Verdict) -> None:
         """Send SIGINT to the interpreter, and to it alone; after ``flag``."""
 
-    def terminate(self, why: str, verdict: Verdict) -> None:
-        """Send SIGTERM to the whole group."""
+    def terminate(self, why: str, verdict: Verdict, call_id: int) -> None:
+        """Send SIGTERM to the whole group, because of the call *call_id*."""
 
-    def kill(self, why: str, verdict: Verdict = ...) -> None:
-        """Send SIGKILL to the whole group."""
+    def kill(self, why: str, verdict: Verdict, call_id: int) -> None:
+        """Send SIGKILL to the whole group, likewise."""
 
 
 class Pause(NamedTuple):
@@ -165,6 +165,6 @@ class Enforcement:
             case Step.INTERRUPT:
                 self._target.interrupt(ending.call_id, why, verdict)
             case Step.TERMINATE:
-                self._target.terminate(why, verdict)
+                self._target.terminate(why, verdict, ending.call_id)
             case Step.KILL:
-                self._target.kill(why, verdict)
+                self._target.kill(why, verdict, ending.call_id)

@@ -78,8 +78,8 @@ class InterpreterFace(Protocol):
         """Its number; that of a process, if it is one."""
 
     @property
-    def channel(self) -> ChannelFace:
-        """Where its calls run."""
+    def channels(self) -> Sequence[ChannelFace]:
+        """Where its calls run, one at a time in each."""
 
     @property
     def silence(self) -> str:

@@ -1,10 +1,11 @@
-"""The handshake of one incarnation: both channels must be greeted by the process that we started.
+"""The handshake of one incarnation: all its channels must be greeted by the process that we started.
 
-Which message may come when is `protocol`'s rule; what happens once both are open is the interpreter's.
+Which message may come when is `protocol`'s rule; what happens once all are open is the interpreter's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import final
 
 from bridge.channel import Socket, receive, send
@@ -18,25 +19,29 @@ __all__ = ["Handshake"]
 
 @final
 class Handshake:
-    """The two conversations until they are open, and the control channel's afterwards. On the hub's thread only."""
+    """All conversations until they are open, and the control channel's afterwards. On the hub's thread only."""
 
-    def __init__(self, *, incarnation: int, nonce: str, pid: int, control: Socket) -> None:
+    def __init__(
+        self, *, incarnation: int, nonce: str, pid: int, control: Socket, data: Sequence[Socket]
+    ) -> None:
         self.hello: Hello | None = None  #: the last accepted one
         self._control = control
         self._conversations = {
-            line: Conversation(line=line, incarnation=incarnation, nonce=nonce, pid=pid) for line in Line
+            socket: Conversation(line=line, incarnation=incarnation, nonce=nonce, pid=pid)
+            for line, sockets in ((Line.CONTROL, [control]), (Line.DATA, data))
+            for socket in sockets
         }
 
     @property
     def complete(self) -> bool:
-        """Whether both channels are open."""
+        """Whether all channels are open."""
         return all(conversation.state is State.OPEN for conversation in self._conversations.values())
 
-    def conversation(self, line: Line) -> Conversation:
-        """Return how far the channel *line* is."""
-        return self._conversations[line]
+    def conversation(self, socket: Socket) -> Conversation:
+        """Return how far the channel of *socket* is."""
+        return self._conversations[socket]
 
-    def take(self, line: Line, socket: Socket) -> Message | None:
+    def take(self, socket: Socket) -> Message | None:
         """Take one message from *socket*: a hello, or what may come after it; after a goodbye, nothing.
 
         Returns:
@@ -49,14 +54,14 @@ class Handshake:
         if message is None:
             return None
         header, body = message
-        conversation = self._conversations[line]
+        conversation = self._conversations[socket]
         try:
             conversation.check(header)
             if header.kind is Kind.HELLO:
                 self.hello = Hello.parse(bytes(body[0]))
-                self._conversations[line] = conversation.greet(header, self.hello)
+                self._conversations[socket] = conversation.greet(header, self.hello)
             elif header.kind is Kind.GOODBYE:
-                self._conversations[line] = conversation.closed()
+                self._conversations[socket] = conversation.closed()
         except ProtocolError as error:
             # Out of courtesy: whether it hears it or not, it is killed.
             send(self._control, Kind.REFUSED, conversation.incarnation, 0, [str(error).encode()])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import final
 
 import attrs
@@ -26,6 +26,7 @@ from bridge.certificate import (
 from bridge.evidence import Evidence
 from bridge.launchers.launcher import Identity, Placement
 from bridge.memory_group import KernelKills
+from bridge.suspects import Suspects
 from supervision.clock import Clock
 
 __all__ = ["Inquest", "Scene"]
@@ -37,7 +38,7 @@ class Scene:
     """What the interpreter was doing."""
 
     ready: bool  #: whether its handshake was complete
-    call: CallRecord | None
+    calls: tuple[CallRecord, ...]  #: that were in it
     last_output: tuple[str, ...]
     detail: str
 
@@ -53,13 +54,13 @@ class Inquest:
         self._group = group
         self._board = placement.board
         self._clock = clock
-        self.running: Callable[[], CallRecord | None] = lambda: None  #: set once there is a channel
+        self.running: Callable[[], Sequence[CallRecord]] = lambda: ()  #: set once there are channels
         self._born = clock.now()
         self._lock = threading.Lock()  # guards the next six
         self._cause: Cause | None = None
-        self._struck: CallRecord | None = None  # the call that ran when a kill was decided
-        #: Why its stacks were asked for, and the call: a crash after that is as of this, the kill was to follow at once.
-        self._examined: tuple[Cause, CallRecord | None] | None = None
+        self._struck = Suspects()  # the calls that ran when a kill was decided
+        #: Why its stacks were asked for, and the calls: a crash after that is as of this, the kill was to follow at once.
+        self._examined: tuple[Cause, Suspects] | None = None
         self._stopping = False  # whether it was asked to end
         self._interrupt: tuple[int, Cause] | None = None  # the last call that SIGINT was sent to, and why
         self._certificate: Certificate | None = None
@@ -74,15 +75,20 @@ class Inquest:
         """Wait for the certificate, at most *timeout* seconds."""
         return self._dead.wait(min(timeout, threading.TIMEOUT_MAX))
 
-    def charge(self, why: str, verdict: Verdict) -> bool:
+    def charge(self, why: str, verdict: Verdict, call_id: int = 0) -> bool:
         """Say why it is about to be signalled. The first cause stays, but a kill replaces a mere request to stop.
 
         Blocks only for a verdict that wants stacks, and if it is the first, until these are written: at most 1 s.
 
+        Args:
+            why: For the certificate.
+            verdict: Likewise.
+            call_id: The call that is the cause; 0: none, or the only one that runs.
+
         Returns:
             Whether there is anything left to signal.
         """
-        running = self.running()
+        running = Suspects.of(self.running(), call_id)
         if verdict.wants_stacks and self._cause is None:
             with self._lock:
                 if not self._group.is_dead():
@@ -129,14 +135,15 @@ class Inquest:
 
     def _write(self, status: ExitStatus, scene: Scene) -> Certificate:
         """Return the certificate. Under the lock."""
-        cause, call = self._cause, scene.call or self._struck
+        cause, struck = self._cause, self._struck
         examined = self._examined if is_crash(status) else None
         if examined is not None:
-            cause, call = cause or examined[0], call or examined[1]
-        if cause is None and status.signal == "SIGINT" and call is not None and self._interrupt is not None:
+            cause, struck = cause or examined[0], struck if struck.calls else examined[1]
+        suspects = struck.seen_again(scene.calls)
+        if cause is None and status.signal == "SIGINT" and self._interrupt is not None:
             call_id, interrupt = self._interrupt
-            cause = interrupt if call_id == call.id else None
-        if call is not None and call.begun:
+            cause = interrupt if any(call.id == call_id for call in suspects.calls) else None
+        if any(call.begun for call in suspects.calls):
             phase = Phase.RUNNING
         elif not scene.ready:
             phase = Phase.STARTING
@@ -158,7 +165,8 @@ class Inquest:
             signal=status.signal,
             sent_by_us=cause.why if cause is not None and verdict.is_ours else None,
             uptime=self._clock.now() - self._born,
-            call=call,
+            call=suspects.call,
+            others=suspects.others,
             out_of_memory=memory,
             peak_memory=self.evidence.peak(),
             last_output=scene.last_output,

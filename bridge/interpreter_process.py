@@ -5,6 +5,7 @@ Not here: who restarts it (`actors`), how it is launched (`launch`), called (`ch
 
 from __future__ import annotations
 
+import functools
 import signal
 import threading
 from collections.abc import Callable
@@ -12,20 +13,19 @@ from typing import Final, final
 
 from bridge.cancel import CancelOutcome, cancel
 from bridge.certificate import Certificate, Verdict
-from bridge.channel import DataChannel
+from bridge.channel import Socket
 from bridge.connection import Connections
 from bridge.control import ControlChannel
-from bridge.enforcement import Enforcement
 from bridge.errors import HubClosed, LaunchFailed, ProtocolError
 from bridge.events import InterpreterDied, InterpreterReady, InterpreterSilent, OutputLine
 from bridge.handshake import Handshake
 from bridge.hub import Hub
 from bridge.inquest import Inquest, Scene
+from bridge.lanes import Lanes
 from bridge.launch import Launched, launch
 from bridge.options import InterpreterOptions
 from bridge.output import Output, OutputText
 from bridge.process_group import wait_readable
-from bridge.protocol import Line
 from bridge.pulse import Pulse
 from bridge.signals import Signals
 from bridge.start_deadline import StartDeadline
@@ -39,7 +39,7 @@ _CONCLUSION: Final = 1.0
 
 @final
 class Interpreter:
-    """A process of its own, its two channels, its output and its end. Made by ``launch``."""
+    """A process of its own, its channels, its output and its end. Made by ``launch``."""
 
     @classmethod
     def launch(
@@ -92,20 +92,31 @@ class Interpreter:
         self._listener, self._refused = listener, launched.refused
         self._placement = placement
         self._group = placement.group
-        self._control = ControlChannel(hub, launched.sockets[Line.CONTROL], identity)
+        self._control = ControlChannel(hub, launched.control, identity)
         self._connections = Connections(hub, self, launched.connections)
         self._output = Output(hub, self, placement.outputs, self._print)
         self._handshake = Handshake(
-            incarnation=identity.incarnation, nonce=identity.nonce, pid=self.pid, control=self._control.socket
+            incarnation=identity.incarnation,
+            nonce=identity.nonce,
+            pid=self.pid,
+            control=launched.control,
+            data=launched.data,
         )
         self._inquest = Inquest(identity, placement, hub.kernel_kills, hub.clock)
         self._signals = Signals(self._group, self._inquest, placement.board, self._control, hub.clock)
-        enforcement = Enforcement(self._signals, options.graces, hub.clock)
-        data, greeting = launched.sockets[Line.DATA], self._handshake.conversation(Line.DATA)
-        self.channel = DataChannel(
-            self, data, greeting, placement.pidfd, placement.board, hub.clock, enforcement, launched.codec
+        self._lanes = Lanes(
+            self,
+            launched.data,
+            self._handshake,
+            placement,
+            target=self._signals,
+            graces=options.graces,
+            clock=hub.clock,
+            codec=launched.codec,
         )
-        self._inquest.running = self.channel.running
+        #: Where its calls run, one at a time in each; the first one is there in every case.
+        self.channels, self.channel = self._lanes.channels, self._lanes.channels[0]
+        self._inquest.running = self._lanes.running
         self._start_deadline = StartDeadline(
             hub.clock, options.start_timeout, lambda why: self.kill(why, Verdict.START_TIMEOUT)
         )
@@ -188,7 +199,7 @@ class Interpreter:
             if not self._inquest.wait(min(left(), _CONCLUSION)):
                 self._there(self._conclude, _CONCLUSION)
             # First out of the hub's poll, then closed: a closed socket in it would end the hub.
-            if not self._there(self._detach, max(1.0, left())) or not self.channel.close(left()):
+            if not self._there(self._detach, max(1.0, left())) or not self._lanes.close(left()):
                 return False
             self._release()
             return True
@@ -209,7 +220,7 @@ class Interpreter:
         Blocks at most for the sum of the options' graces, and the moment that a kill takes. Returns what was achieved.
         The caller gets CallCancelled, unless the call had ended of itself.
         """
-        return cancel(call_id, self.channel, self._control.waiting(call_id), self._hub.clock)
+        return cancel(call_id, self._lanes.of(call_id), self._control.waiting(call_id), self._hub.clock)
 
     def tell(self, event: Event) -> None:
         """Pass *event* on to the listener; in the calling thread."""
@@ -248,7 +259,8 @@ class Interpreter:
         self._hub.watch(self._group.pidfd, self, self._on_exit)
         self._output.watch()
         self._hub.watch(self._control.socket, self, self._on_control)
-        self._hub.watch(self.channel.socket, self, self._on_hello)
+        for socket in self._lanes.sockets:
+            self._hub.watch(socket, self, functools.partial(self._on_hello, socket))
         self._connections.watch()
         for error in self._refused:
             raise error
@@ -261,18 +273,18 @@ class Interpreter:
         self._output.close()
 
     def _unwatch_sockets(self) -> None:
-        self._hub.unwatch(self._control.socket)
-        self._hub.unwatch(self.channel.socket)
+        for socket in (self._control.socket, *self._lanes.sockets):
+            self._hub.unwatch(socket)
         self._connections.unwatch()
 
-    def _on_hello(self) -> None:
-        if self._handshake.take(Line.DATA, self.channel.socket) is not None:
+    def _on_hello(self, socket: Socket) -> None:
+        if self._handshake.take(socket) is not None:
             # From now on it is the lease holder's.
-            self._hub.unwatch(self.channel.socket)
+            self._hub.unwatch(socket)
             self._maybe_ready()
 
     def _on_control(self) -> None:
-        while (message := self._handshake.take(Line.CONTROL, self._control.socket)) is not None:
+        while (message := self._handshake.take(self._control.socket)) is not None:
             self._pulse.heard()
             if self._ready:
                 self._control.heard(*message)
@@ -285,7 +297,7 @@ class Interpreter:
             return
         self._start_deadline.meet()
         self._hub.run.hide_sockets(self._number)
-        self.channel.open(self._handshake.conversation(Line.DATA))
+        self._lanes.open()
         self._ready = True
         self._inquest.evidence.settled()
         self._pulse.start()
@@ -320,7 +332,7 @@ class Interpreter:
     def _scene(self) -> Scene:
         return Scene(
             ready=self._ready,
-            call=self.channel.running(),
+            calls=self._lanes.running(),
             last_output=self._output.tail.lines(),
             detail=self._detail,
         )
@@ -340,7 +352,7 @@ class Interpreter:
             self._hub.keep(self._number, self)
             return
         self._detach()
-        self.channel.close(0.0)
+        self._lanes.close(0.0)
         self._release()
 
     def _release(self) -> None:

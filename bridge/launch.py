@@ -1,4 +1,4 @@
-"""What an interpreter has before anybody talks to it: a number in the run, two sockets, an identity, a process.
+"""What an interpreter has before anybody talks to it: a number in the run, its sockets, an identity, a process.
 
 All of it, or nothing of it is left. How the process comes to life is the launcher's (`launchers`); its handshake, life
 and end are in `interpreter_process`.
@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import final
 
 import attrs
@@ -37,8 +38,9 @@ class Launched:
     number: int  #: its entry in the run directory
     identity: Identity
     placement: Placement
-    sockets: Mapping[Line, Socket]  #: bound, the calling thread's for now
-    connections: Mapping[Line, Connection]
+    control: Socket  #: bound, the calling thread's for now, as the next
+    data: Sequence[Socket]  #: one for each lane
+    connections: Sequence[Connection]
     since: float  #: when it was launched, on the hub's clock
     codec: str  #: how calls are written to it
     refused: Sequence[Exception]  #: what the listener raised at a notice; the hub's thread's
@@ -75,24 +77,29 @@ def launch(
     nonce = secrets.token_hex(16)
     with contextlib.ExitStack() as undo:
         undo.callback(hub.run.remove_entry, number)
-        sockets: dict[Line, Socket] = {}
-        connections: dict[Line, Connection] = {}
-        for line, letter in ((Line.DATA, "d"), (Line.CONTROL, "c")):
+        connections: list[Connection] = []
+
+        def bind(line: Line, path: Path) -> Socket:
             try:
-                sockets[line], connections[line] = hub.bind(
-                    hub.run.socket(number, letter), functools.partial(Connection, line)
-                )
+                socket, connection = hub.bind(path, functools.partial(Connection, line))
             except OSError as error:
                 raise LaunchFailed(worker, f"its sockets cannot be made: {error}") from error
-            undo.callback(sockets[line].close, linger=0)
-            undo.callback(connections[line].close)
+            undo.callback(socket.close, linger=0)
+            undo.callback(connection.close)
+            connections.append(connection)
+            return socket
+
+        control_path = hub.run.socket(number, "c")
+        data_paths = [hub.run.socket(number, f"d{lane}") for lane in range(options.threads)]
+        control = bind(Line.CONTROL, control_path)
+        data = [bind(Line.DATA, path) for path in data_paths]
         identity = Identity(
             worker=worker,
             incarnation=incarnation,
             nonce=nonce,
             mark=hub.run.mark(number),
-            data=f"ipc://{hub.run.socket(number, 'd')}",
-            control=f"ipc://{hub.run.socket(number, 'c')}",
+            data=tuple(f"ipc://{path}" for path in data_paths),
+            control=f"ipc://{control_path}",
             library=str(hub.run.library),
         )
         since = hub.clock.now()
@@ -102,7 +109,8 @@ def launch(
         number=number,
         identity=identity,
         placement=placement,
-        sockets=sockets,
+        control=control,
+        data=data,
         connections=connections,
         since=since,
         codec=options.codec,

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias, final
 import attrs
 
 from bridge.ladder import Graces
+from bridge.wire.board import LANES
 
 __all__ = [
     "CODECS",
@@ -76,9 +77,17 @@ def _limits(_: Any, __: _Attribute, value: Mapping[Any, Any]) -> None:
             raise ValueError(f"limits: {name!r} is {limit!r}, expected an int >= {least}")
 
 
-def _threads(_: Any, __: _Attribute, value: Any) -> None:
+def _native_threads(_: Any, __: _Attribute, value: Any) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"threads={value!r}: expected an int >= 1")
+        raise ValueError(f"native_threads={value!r}: expected an int >= 1")
+
+
+def _threads(_: Any, __: _Attribute, value: Any) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= LANES:
+        raise ValueError(
+            f"threads={value!r}: expected how many calls it runs at a time, an int from 1 to {LANES};"
+            " how many threads numeric libraries may start is native_threads"
+        )
 
 
 def _seconds(_: Any, attribute: _Attribute, value: Any) -> None:
@@ -151,7 +160,10 @@ class InterpreterOptions:
         memory: The most address space it may have, in bytes (RLIMIT_AS); None: no limit.
         limits: Other soft resource limits, set before anything of yours runs in it: {"cpu": seconds, "nofile": open files,
             "core": bytes, ...}, see ``LIMITS``. None is set above the hard limit of the service.
-        threads: How many threads numeric libraries may start (OMP_NUM_THREADS and its like).
+        threads: How many calls it runs at a time, each in a thread of its own: for those that wait, not for those that
+            compute, since they share the GIL. Such a call is interrupted at its next line of Python, not in the midst of a
+            sleep; a kill, and a crash, takes all that run in it; and nothing but their own thread may ``report``.
+        native_threads: How many threads numeric libraries may start (OMP_NUM_THREADS and its like).
         start_timeout: Seconds from the launch until its handshake; math.inf: no limit.
         ping_interval: Seconds between two pings; math.inf: none, and no worker is found silent.
         silence_grace: Seconds without an answer after which a process that is stopped, or gone without an exit, is
@@ -181,6 +193,7 @@ class InterpreterOptions:
     memory: int | None = attrs.field(default=None, validator=_memory)
     limits: Mapping[str, int] = attrs.field(factory=dict, converter=_read_only, validator=_limits, hash=False)
     threads: int = attrs.field(default=1, validator=_threads)
+    native_threads: int = attrs.field(default=1, validator=_native_threads)
     start_timeout: float = attrs.field(default=30.0, validator=_seconds)
     ping_interval: float = attrs.field(default=5.0, validator=_seconds)
     silence_grace: float = attrs.field(default=10.0, validator=_seconds)

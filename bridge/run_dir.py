@@ -38,8 +38,8 @@ _NAME: Final = re.compile(rf"{_PREFIX}([0-9a-f]{{8}})")
 _RUN_ID: Final = 16
 #: Bytes that a unix socket's path may have.
 _LONGEST: Final = 107
-#: Room for "/12345678.d".
-_SOCKET_NAME: Final = 11
+#: Room for "/12345678.d63".
+_SOCKET_NAME: Final = 13
 #: Names that are tried in one place; each fails only if another service sweeps there in the same moment.
 _ATTEMPTS: Final = 20
 #: Seconds for what a dead service left to be confirmed dead, and for all of them together.
@@ -175,7 +175,7 @@ class RunDirectory:
         return f"{self.run_id}.{entry}"
 
     def socket(self, entry: int, channel: str) -> Path:
-        """Return the path of a worker's socket; *channel* is one letter."""
+        """Return the path of a worker's socket; *channel* is ``c``, or ``d`` and the number of a lane."""
         return self._path / f"{entry}.{channel}"
 
     def add_entry(self, entry: int, *, worker: str, incarnation: int, pid: int) -> None:
@@ -185,8 +185,8 @@ class RunDirectory:
 
     def hide_sockets(self, entry: int) -> None:
         """Take the names of a worker's sockets away: nobody can connect any more, and what is connected stays."""
-        for channel in "dc":
-            self.socket(entry, channel).unlink(missing_ok=True)
+        for path in self._path.glob(f"{entry}.[cd]*"):
+            path.unlink(missing_ok=True)
 
     def remove_entry(self, entry: int) -> None:
         """Forget a worker. Idempotent."""

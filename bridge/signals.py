@@ -37,7 +37,7 @@ class Signals:
 
     def flag(self, call_id: int) -> None:
         """Say to the code of the call *call_id* that it is to end, and ask what becomes of it."""
-        self._board.cancelled = call_id
+        self._board.of(call_id).cancelled = call_id
         self._control.ask_about(call_id)
 
     def interrupt(self, call_id: int, why: str, verdict: Verdict) -> None:
@@ -45,14 +45,14 @@ class Signals:
         self._inquest.interrupted(call_id, why, verdict)
         self._group.interrupt()
 
-    def terminate(self, why: str, verdict: Verdict) -> None:
-        """Send SIGTERM to the whole group; the first cause stays."""
-        if self._inquest.charge(why, verdict):
+    def terminate(self, why: str, verdict: Verdict, call_id: int = 0) -> None:
+        """Send SIGTERM to the whole group, because of the call *call_id*, if it is not 0; the first cause stays."""
+        if self._inquest.charge(why, verdict, call_id):
             self._group.signal(signal.SIGTERM)
 
-    def kill(self, why: str, verdict: Verdict = Verdict.KILLED_BY_US) -> None:
-        """Send SIGKILL to the whole group; the first cause stays."""
-        if self._inquest.charge(why, verdict):
+    def kill(self, why: str, verdict: Verdict = Verdict.KILLED_BY_US, call_id: int = 0) -> None:
+        """Send SIGKILL to the whole group; otherwise as ``terminate``."""
+        if self._inquest.charge(why, verdict, call_id):
             self._group.signal(signal.SIGKILL)
 
     def stop(self, why: str, timeout: float, ask: Callable[[float], object]) -> None:

@@ -20,7 +20,7 @@ from bridge.outcome import cancelled_of, decode_plain_result, error_of
 from bridge.protocol import Conversation
 from bridge.reports import Progress, Reporter, log_record_of, progress_of
 from bridge.wire import exchange
-from bridge.wire.board import Board
+from bridge.wire.board import Words
 from bridge.wire.codec import PICKLE
 from bridge.wire.frames import Fault, Header, Kind, WireError
 from supervision.clock import Clock
@@ -78,7 +78,7 @@ class Wires:
     owner: Incarnation
     socket: Socket
     pidfd: int
-    board: Board
+    board: Words
     clock: Clock
     enforcement: Enforcement  #: ends those that must end
     codec: str

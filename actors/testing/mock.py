@@ -22,6 +22,8 @@ from bridge.errors import NoPong
 from bridge.events import InterpreterDied, InterpreterReady
 from bridge.launchers.fake import FIRST_PID
 from bridge.options import InterpreterOptions
+from bridge.suspects import Suspects
+from bridge.wire.board import lane_of
 from supervision.clock import Clock
 from supervision.events import Event
 
@@ -79,7 +81,10 @@ class MockInterpreter:
         self.incarnation = incarnation
         self.pid = next(_pids)  #: a number that no process has
         self.silence = ""  #: it is never silent
-        self.channel = MockChannel(self, answers, options, clock)
+        self.channels = tuple(
+            MockChannel(self, lane, answers, options, clock) for lane in range(options.threads)
+        )
+        self.channel = self.channels[0]
         self._clock = clock
         self._listener = listener
         self._born = clock.now()
@@ -98,9 +103,10 @@ class MockInterpreter:
         with self._lock:
             if self._certificate is not None:
                 return
-            call = self.channel.running()
+            calls = [channel.running() for channel in self.channels]
+            suspects = Suspects.of([call for call in calls if call is not None])
             idle = Phase.STOPPING if self._stopping else Phase.IDLE
-            phase = idle if call is None else Phase.RUNNING
+            phase = Phase.RUNNING if suspects.calls else idle
             verdict = verdict_of(status, phase=phase, cause=cause, out_of_memory=OutOfMemory.NO)
             self._certificate = certificate = Certificate(
                 worker=self.worker,
@@ -112,10 +118,12 @@ class MockInterpreter:
                 signal=status.signal,
                 sent_by_us=cause.why if cause is not None and verdict.is_ours else None,
                 uptime=self._clock.now() - self._born,
-                call=call,
+                call=suspects.call,
+                others=suspects.others,
             )
         self._dead.set()
-        self.channel.owner_ended()
+        for channel in self.channels:
+            channel.owner_ended()
         self._listener(InterpreterDied(certificate=certificate))
 
     def kill(self, why: str, verdict: Verdict = Verdict.KILLED_BY_US) -> None:
@@ -125,7 +133,9 @@ class MockInterpreter:
     def stop(self, why: str, timeout: float) -> Certificate | None:
         """End it after its call, or kill it after *timeout* seconds (0 does not wait, ``math.inf`` waits for ever)."""
         self._stopping = True
-        if self._certificate is None and self.channel.drain(timeout):
+        deadline = self._clock.now() + timeout
+        drained = [channel.drain(max(0.0, deadline - self._clock.now())) for channel in self.channels]
+        if self._certificate is None and all(drained):
             self.end(ExitStatus(code=0), Cause(why, Verdict.STOPPED))
         else:
             self.kill(why)
@@ -139,7 +149,8 @@ class MockInterpreter:
     def bury(self, timeout: float) -> bool:
         """End it, and close what it has; never blocks. Idempotent."""
         self.end(_KILL)
-        self.channel.close()
+        for channel in self.channels:
+            channel.close()
         return True
 
     def ping(self, timeout: float) -> float:
@@ -154,7 +165,7 @@ class MockInterpreter:
 
     def cancel(self, call_id: int) -> CancelOutcome:
         """End the call *call_id*, if it runs: at once where it rests, else with the interpreter after the graces."""
-        achieved = self.channel.cancel(call_id)
+        achieved = self.channels[lane_of(call_id, len(self.channels))].cancel(call_id)
         if achieved is CancelOutcome.KILLED:
             self.kill(CANCELLED.why, CANCELLED.verdict)
         return achieved

@@ -72,7 +72,7 @@ class MockTurn:
         left = max(0.0, self.due - self._clock.now())
         if self._clock.acquire(self._gate, min(seconds, left)) or seconds > left:
             self.interrupted = True
-            raise CallInterrupted("the call was cancelled, or its deadline has passed")
+            raise CallInterrupted
 
     def run(
         self,
@@ -104,7 +104,7 @@ class MockChannel:
     """See ``ChannelFace``."""
 
     def __init__(
-        self, owner: MockInterpreter, answers: Answers, options: InterpreterOptions, clock: Clock
+        self, owner: MockInterpreter, lane: int, answers: Answers, options: InterpreterOptions, clock: Clock
     ) -> None:
         self._owner = owner
         self._answers = answers
@@ -117,7 +117,8 @@ class MockChannel:
             False  # whether that has begun: who finds the lease taken meets the interpreter's end
         )
         self._clean = True  # this and the next two: written under the lease
-        self._last_id = 0
+        self._step = options.threads  # between two numbers of its calls: see ``lane_of``
+        self._last_id = lane + 1 - self._step
         self._turn: MockTurn | None = None
         self._fd_lock = threading.Lock()  # guards the next two
         self._fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
@@ -208,7 +209,7 @@ class MockChannel:
                 raise WorkerDied(ended, started=False)
             raise ChannelUnavailable(self._owner.worker, "another call holds it")
         self._clean = False
-        self._last_id += 1
+        self._last_id += self._step
         self._turn = turn = MockTurn(self._owner, self._clock, self._last_id, request.label, timeout)
         if self._owner.certificate(0.0) is not None:  # in this moment: it did not see the call
             self.owner_ended()

@@ -6,6 +6,7 @@ Imported by users' modules, also in the service, for ``adapter``; what the servi
 from __future__ import annotations
 
 import atexit
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal, NamedTuple, TypeVar, overload
 
@@ -102,7 +103,9 @@ def method_of(cls: type, name: str) -> Any:
 # In the child.
 
 _Key = tuple[type, str]
-_instances: Final[dict[_Key, Any]] = {}  # in the order of their set-up; the main thread's
+_instances: Final[dict[_Key, Any]] = {}  # in the order of their set-up
+#: Held while one is set up: a worker may run several calls at a time, and a set-up may need another adapter's.
+_setting_up: Final = threading.RLock()
 _ends_at_exit = False
 
 
@@ -124,14 +127,21 @@ class Method(NamedTuple):
         key = (self.adapter, self.session if registration.scope == "session" else "")
         instance = _instances.get(key)
         if instance is None:
-            try:
-                instance = self.adapter()
-                _optional(instance, registration.set_up)
-            except BaseException as error:
-                raise StageFailed("set-up") from error
-            _instances[key] = instance
-            _end_at_exit()
+            with _setting_up:
+                instance = _instances.get(key)
+                if instance is None:
+                    instance = self._set_up(key, registration.set_up)
         return getattr(instance, self.name)(*args, **kwargs)
+
+    def _set_up(self, key: _Key, method: str) -> Any:
+        try:
+            instance = self.adapter()
+            _optional(instance, method)
+        except BaseException as error:
+            raise StageFailed("set-up") from error
+        _instances[key] = instance
+        _end_at_exit()
+        return instance
 
 
 def end_session(session: str) -> int:

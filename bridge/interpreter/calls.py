@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bridge.interpreter import interruption, pickled
+from bridge.interpreter import pickled
 from bridge.wire.boot_spec import BootSpec
 from bridge.wire.codec import PICKLE
 from bridge.wire.frames import Kind
@@ -21,15 +21,13 @@ if TYPE_CHECKING:
 __all__ = ["perform"]
 
 
-def perform(
-    spec: BootSpec, frames: Sequence[memoryview], run: Callable[..., Any] = interruption.run
-) -> Answer:
+def perform(spec: BootSpec, frames: Sequence[memoryview], run: Callable[..., Any]) -> Answer:
     """Run the call in *frames*: a function, its arguments, and at times what else is asked of the run.
 
     Args:
         spec: What this interpreter was told.
         frames: Of the call.
-        run: Given function, arguments and keywords, returns the result; an interpreter that is none has its own.
+        run: Given function, arguments and keywords, returns the result.
 
     Raises:
         MemoryError: If memory ran out while a limit of ours is set; the interpreter must not go on.

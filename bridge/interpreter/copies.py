@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import Final, NoReturn
 
-from bridge.interpreter import reporting
+from bridge.interpreter import current
 
 __all__ = ["RETURNED", "end", "install"]
 
@@ -37,4 +37,5 @@ def end() -> NoReturn:
 def _forked() -> None:
     global is_copy  # noqa: PLW0603 (a process is a copy for ever)
     is_copy = True
-    reporting.disown()
+    for lane in current.lanes():
+        lane.reporter.disown()

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import importlib
 import sys
+import threading
 import types
-from typing import Any
+from typing import Any, Final
 
 from bridge.wire.boot_spec import BootSpec
 from bridge.wire.codec import MAIN, REMOTE_MAIN
@@ -16,6 +17,7 @@ from bridge.wire.codec import MAIN, REMOTE_MAIN
 __all__ = ["is_loading", "load"]
 
 _loading = False
+_lock: Final = threading.RLock()  # a worker may run several calls at a time
 
 
 def is_loading() -> bool:
@@ -29,6 +31,11 @@ def load(spec: BootSpec) -> None:
     Raises:
         BaseException: Whatever running it raises.
     """
+    with _lock:
+        _load(spec)
+
+
+def _load(spec: BootSpec) -> None:
     global _loading  # noqa: PLW0603 (a process has one main module)
     if REMOTE_MAIN in sys.modules or (spec.main_name is None and spec.main_path is None):
         return

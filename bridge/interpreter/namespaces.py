@@ -5,8 +5,10 @@ Each session's namespace is a module of its own, so that what is defined there c
 
 from __future__ import annotations
 
+import itertools
 import linecache
 import sys
+import threading
 import types
 from collections import deque
 from typing import Any, Final
@@ -19,7 +21,8 @@ MODULE: Final = "__session__:"
 _KEPT: Final = 500
 
 _sources: Final[deque[tuple[str, str]]] = deque()  # session and file name, oldest first
-_count = 0
+_numbers: Final = itertools.count(1)
+_lock: Final = threading.Lock()  # guards the sources: a worker may run several calls at a time
 
 
 def evaluate(session: str, source: str) -> Any:
@@ -43,9 +46,10 @@ def evaluate(session: str, source: str) -> Any:
 
 def forget(session: str) -> bool:
     """Drop the namespace of *session*; return whether there was one."""
-    for each in [each for each in _sources if each[0] == session]:
-        _sources.remove(each)
-        linecache.cache.pop(each[1], None)
+    with _lock:
+        for each in [each for each in _sources if each[0] == session]:
+            _sources.remove(each)
+            linecache.cache.pop(each[1], None)
     return sys.modules.pop(_name(session), None) is not None
 
 
@@ -68,20 +72,16 @@ def _name(session: str) -> str:
 
 def _module(session: str) -> types.ModuleType:
     name = _name(session)
-    module = sys.modules.get(name)
-    if module is None:
-        module = sys.modules[name] = types.ModuleType(name)
-    return module
+    return sys.modules.get(name) or sys.modules.setdefault(name, types.ModuleType(name))
 
 
 def _remember(session: str, source: str) -> str:
     """Return a name for *source* by which tracebacks find its lines."""
-    global _count  # noqa: PLW0603 (one process runs one call)
-    _count += 1
-    file = f"<session {session!r}, source {_count}>"
+    file = f"<session {session!r}, source {next(_numbers)}>"
     # Without a time of change, linecache takes it as it is and looks for no file.
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    _sources.append((session, file))
-    if len(_sources) > _KEPT:
-        linecache.cache.pop(_sources.popleft()[1], None)
+    with _lock:
+        _sources.append((session, file))
+        if len(_sources) > _KEPT:
+            linecache.cache.pop(_sources.popleft()[1], None)
     return file

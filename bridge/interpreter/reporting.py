@@ -1,26 +1,17 @@
 """Progress of the running call, and its log records, from user code to its caller.
 
-The socket is the loop's; it lends the sending of a message to the call that it runs, until that call's end.
+The socket is the lane's; it lends the sending of a message to the call that it runs, until that call's end.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Final
+from typing import Final, final
 
-__all__ = [
-    "Offerer",
-    "Sender",
-    "begin",
-    "disown",
-    "end",
-    "insist",
-    "lend",
-    "lend_for_logs",
-    "offer",
-    "report",
-]
+from bridge.interpreter import current
+
+__all__ = ["Offerer", "Reporter", "Sender", "insist", "offer", "report"]
 
 Sender = Callable[[int, bytes], None]  #: waits until there is room
 Offerer = Callable[[int, bytes], bool]  #: does not wait; returns whether it was sent
@@ -30,19 +21,13 @@ _WAIT: Final = 0.1
 #: Characters of a note, each of which may need six bytes.
 _NOTE: Final = 10_000
 
-_lock = threading.Lock()  # user code may report from any thread, and late
-_sender: Sender | None = None  # the loop's, once and for all
-_offerer: Offerer | None = None  # likewise, if log records are wanted
-_farewell: Callable[[], None] | None = None  # likewise
-_insister: Sender | None = None  # likewise
-_call_id = 0  # the running call's; 0 if there is none
-
 
 def report(n: float, total: float | None = None, note: str = "") -> None:
     """Tell the caller of the running call how far it is. Does nothing where no call runs, in a worker or elsewhere.
 
     Blocks only while the caller is a thousand reports behind. Any thread may report; one that outlives its call reports
-    to whichever call runs then: end the threads that a call starts before it returns.
+    to whichever call runs then: end the threads that a call starts before it returns. In a worker that runs several calls
+    at a time (``Pool(threads=...)``) only the call's own thread is heard.
 
     Args:
         n: How much is done.
@@ -63,74 +48,92 @@ def report(n: float, total: float | None = None, note: str = "") -> None:
         )
     import json  # not at the top: most workers never report
 
-    body = json.dumps([n, total, note]).encode()
-    with _lock:
-        if _call_id and _sender is not None:
-            _sender(_call_id, body)
-
-
-def lend(sender: Sender) -> None:
-    """Have reports sent with *sender*, which takes the call's id and the body; for the loop."""
-    global _sender  # noqa: PLW0603 (a process runs one loop)
-    _sender = sender
-
-
-def lend_for_logs(offerer: Offerer, insister: Sender, farewell: Callable[[], None]) -> None:
-    """Have log records offered to *offerer*; *farewell* is run at the end of each call, while it can still be heard.
-
-    Args:
-        offerer: Sends a record if there is room.
-        insister: Sends one when there is.
-        farewell: What is said last.
-    """
-    global _offerer, _insister, _farewell
-    _offerer, _insister, _farewell = offerer, insister, farewell
+    lane = current.lane()
+    if lane is not None:
+        lane.reporter.report(json.dumps([n, total, note]).encode())
 
 
 def offer(record: bytes) -> bool:
-    """Send *record* to the caller of the running call, if there is one, and room. Blocks for `_WAIT` seconds at most.
-
-    Returns:
-        Whether it was sent.
-    """
-    if not _lock.acquire(timeout=_WAIT):
-        return False
-    try:
-        return bool(_call_id and _offerer is not None and _offerer(_call_id, record))
-    finally:
-        _lock.release()
+    """Send the log record *record* to the caller of the call that runs this; see ``Reporter.offer``."""
+    lane = current.lane()
+    return lane is not None and lane.reporter.offer(record)
 
 
 def insist(record: bytes) -> bool:
-    """Send *record* as ``offer`` does, but wait for room, as the answer that comes next has to.
+    """Send it, and wait for room; see ``Reporter.insist``."""
+    lane = current.lane()
+    return lane is not None and lane.reporter.insist(record)
 
-    Returns:
-        Whether it was sent; False: no call runs.
+
+@final
+class Reporter:
+    """What the call of one lane may say to its caller.
+
+    Args:
+        sender: Sends a report; takes the call's id and the body.
     """
-    with _lock:
-        if not _call_id or _insister is None:
+
+    def __init__(self, sender: Sender) -> None:
+        self._lock = threading.Lock()  # user code may report from any thread, and late
+        self._sender: Sender | None = sender
+        self._offerer: Offerer | None = None  # if log records are wanted, as the next two
+        self._insister: Sender | None = None
+        self._farewell: Callable[[], None] | None = None
+        self._call_id = 0  # the running call's; 0 if there is none
+
+    def lend_for_logs(self, offerer: Offerer, insister: Sender, farewell: Callable[[], None]) -> None:
+        """Have log records offered to *offerer*; *farewell* is run at the end of each call, while it can still be heard.
+
+        Args:
+            offerer: Sends a record if there is room.
+            insister: Sends one when there is.
+            farewell: What is said last.
+        """
+        self._offerer, self._insister, self._farewell = offerer, insister, farewell
+
+    def begin(self, call_id: int) -> None:
+        """Let the call *call_id* report."""
+        self._call_id = call_id
+
+    def end(self) -> None:
+        """Let nobody report; when this returns, no report is being sent."""
+        if self._farewell is not None:
+            self._farewell()
+        with self._lock:
+            self._call_id = 0
+
+    def report(self, body: bytes) -> None:
+        """Send a report."""
+        with self._lock:
+            if self._call_id and self._sender is not None:
+                self._sender(self._call_id, body)
+
+    def offer(self, record: bytes) -> bool:
+        """Send *record* to the caller of the running call, if there is one, and room. Blocks for `_WAIT` seconds at most.
+
+        Returns:
+            Whether it was sent.
+        """
+        if not self._lock.acquire(timeout=_WAIT):
             return False
-        _insister(_call_id, record)
-        return True
+        try:
+            return bool(self._call_id and self._offerer is not None and self._offerer(self._call_id, record))
+        finally:
+            self._lock.release()
 
+    def insist(self, record: bytes) -> bool:
+        """Send *record* as ``offer`` does, but wait for room, as the answer that comes next has to.
 
-def disown() -> None:
-    """In a forked copy: nobody reports any more, whoever held the lock when it was made."""
-    global _lock, _call_id, _sender, _offerer, _insister, _farewell  # noqa: PLW0603
-    _lock, _call_id = threading.Lock(), 0
-    _sender = _offerer = _insister = _farewell = None
+        Returns:
+            Whether it was sent; False: no call runs.
+        """
+        with self._lock:
+            if not self._call_id or self._insister is None:
+                return False
+            self._insister(self._call_id, record)
+            return True
 
-
-def begin(call_id: int) -> None:
-    """Let the call *call_id* report."""
-    global _call_id  # noqa: PLW0603
-    _call_id = call_id
-
-
-def end() -> None:
-    """Let nobody report; when this returns, no report is being sent."""
-    global _call_id  # noqa: PLW0603
-    if _farewell is not None:
-        _farewell()
-    with _lock:
-        _call_id = 0
+    def disown(self) -> None:
+        """In a forked copy: nobody reports any more, whoever held the lock when it was made."""
+        self._lock, self._call_id = threading.Lock(), 0
+        self._sender = self._offerer = self._insister = self._farewell = None

@@ -7,12 +7,12 @@ by who made it; so it has this process's modules, and what a call does to its pr
 from __future__ import annotations
 
 import contextlib
-import functools
 import itertools
 import json
 import os
 import signal
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias, final
 
@@ -21,9 +21,7 @@ import zmq
 
 from bridge.certificate import ExitStatus
 from bridge.errors import LaunchFailed
-from bridge.interpreter import calls, interruption
-from bridge.interpreter.failures import Answer
-from bridge.interpreter.interruption import Achieved, CallInterrupted
+from bridge.launchers.fake_lane import FakeLane
 from bridge.launchers.launcher import Identity, LaunchSpec, Placement
 from bridge.launchers.notices import Fault, Notice, Pending, Preempted
 from bridge.options import InterpreterOptions
@@ -82,7 +80,7 @@ Runner: TypeAlias = Callable[["FakeInterpreter", Callable[..., Any], Sequence[An
 def _run(
     _: FakeInterpreter, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> Any:
-    return interruption.run(function, args, kwargs)
+    return function(*args, **kwargs)
 
 
 @final
@@ -140,13 +138,14 @@ class FakeInterpreter:
         self.pid = pid
         self.pidfd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         board_fd = Board.create_fd()
-        self.board = Board(board_fd)
+        self.board = Board(board_fd, spec.options.threads)
         os.close(board_fd)
         self._stacks = Stacks(Stacks.create_fd())
         self.signals: list[int] = []  #: that it got
-        self._noted = (0, Achieved.TOO_LATE)  # the last call that did not end of itself; its own thread's
-        self._run_call = run
-        self._stirred = threading.Event()  # a call that rests is to end
+        boot = boot_spec(spec.options)
+        self._lanes = [FakeLane(self, number, boot, run) for number in range(spec.options.threads)]
+        self._ended_calls: deque[int] = deque()  # cancelled ones, whose end is to be told
+        self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._spec = spec
         self._step = step
         self._lock = threading.Lock()  # guards the next
@@ -170,7 +169,8 @@ class FakeInterpreter:
             if self._status is None:
                 self._status = status
                 os.eventfd_write(self.pidfd, 1)
-        self._stirred.set()
+        for lane in self._lanes:
+            lane.stir()
 
     # For what answers its calls.
 
@@ -180,8 +180,7 @@ class FakeInterpreter:
         Raises:
             CallInterrupted: The call is to end, or its interpreter has.
         """
-        if self._stirred.wait(min(seconds, threading.TIMEOUT_MAX)):
-            raise CallInterrupted("the call was cancelled, or its deadline has passed")
+        next(lane for lane in self._lanes if lane.thread is threading.current_thread()).rest(seconds)
 
     # The group.
 
@@ -190,11 +189,12 @@ class FakeInterpreter:
         return Placement(self, self.board, self, {}, self._stacks)
 
     def interrupt(self) -> bool:
-        """Take note of it, and end a call that rests: no signal ends any other that runs in this process."""
+        """Take note of it, and end the calls that rest and are cancelled."""
         if self.is_dead():
             return False
         self.signals.append(signal.SIGINT)
-        self._stirred.set()
+        for lane in self._lanes:
+            lane.interrupt()
         return True
 
     def signal(self, number: int) -> bool:
@@ -212,16 +212,20 @@ class FakeInterpreter:
         return self._status
 
     def bury(self, clock: Clock, timeout: float) -> bool:
-        """End it, and wait for its thread, which a call that does not end holds up."""
+        """End it, and wait for its threads, which a call that does not end holds up."""
         self.end(ExitStatus(signal="SIGKILL"))
-        if self._thread.ident is not None:
-            self._thread.join(min(timeout, threading.TIMEOUT_MAX))
-        return not self._thread.is_alive()
+        deadline = clock.now() + timeout
+        threads = [self._thread, *(lane.thread for lane in self._lanes)]
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join(min(max(0.0, deadline - clock.now()), threading.TIMEOUT_MAX))
+        return not any(thread.is_alive() for thread in threads)
 
     def close(self) -> None:
-        """Give its descriptor back. Idempotent."""
+        """Give its descriptors back. Idempotent."""
         if self.pidfd >= 0:
             os.close(self.pidfd)
+            os.close(self._wake_fd)
             self.pidfd = -1
 
     # Its life.
@@ -231,67 +235,61 @@ class FakeInterpreter:
         if isinstance(self._step, Stuck):
             self.notify(Pending(self._step.why))
         else:
-            self._thread.start()
+            for thread in (self._thread, *(lane.thread for lane in self._lanes)):
+                thread.start()
+
+    def tell(self, call_id: int) -> None:
+        """Have it said what became of the call *call_id*, which was cancelled and has ended. By its lane."""
+        self._ended_calls.append(call_id)
+        os.eventfd_write(self._wake_fd, 1)
 
     def _run(self) -> None:
+        """Keep the control channel."""
         context: Any = zmq.Context()
         try:
-            with context.socket(zmq.DEALER) as data, context.socket(zmq.DEALER) as control:
-                for socket, endpoint in ((data, self.identity.data), (control, self.identity.control)):
-                    socket.linger = 0
-                    socket.connect(endpoint)
-                    exchange.send(socket, Kind.HELLO, self.identity.incarnation, 0, [self._hello()])
-                self._serve(data, control)
+            with context.socket(zmq.DEALER) as control:
+                control.linger = 0
+                control.connect(self.identity.control)
+                self._say(control, Kind.HELLO, 0, self.hello())
+                self._serve(control)
         finally:
             context.term()
 
-    def _serve(self, data: Any, control: Any) -> None:
+    def _serve(self, control: Any) -> None:
         poller = zmq.Poller()
-        for source in (data, control, self.pidfd):
+        for source in (control, self._wake_fd, self.pidfd):
             poller.register(source, zmq.POLLIN)
         while not wait_readable(self.pidfd, 0):
-            ready = dict(poller.poll())
+            poller.poll()
             # What came together with its end comes too late.
             if wait_readable(self.pidfd, 0):
                 return
+            with contextlib.suppress(BlockingIOError):
+                os.eventfd_read(self._wake_fd)
+            while self._ended_calls:
+                self._tell(control, self._ended_calls.popleft())
             with contextlib.suppress(zmq.Again):
-                if control in ready:
-                    self._hear(control)
-                if data in ready:
-                    self._answer(data)
+                self._hear(control)
 
     def _hear(self, control: Any) -> None:
         header, _ = exchange.receive(control)
         if header.kind is Kind.PING:
-            exchange.send(control, Kind.PONG, self.identity.incarnation, header.call_id)
+            self._say(control, Kind.PONG, header.call_id)
         elif header.kind is Kind.CANCEL:
-            # It hears this between two calls, so the one that is meant has ended, or will be refused.
-            achieved = self._noted[1] if header.call_id == self._noted[0] else Achieved.TOO_LATE
-            text = achieved.value.encode()
-            exchange.send(control, Kind.CANCELLED, self.identity.incarnation, header.call_id, [text])
+            self._tell(control, header.call_id)
         elif header.kind in {Kind.STOP, Kind.REFUSED}:
             self.end(ExitStatus(code=int(header.kind is Kind.REFUSED)))
 
-    def _answer(self, data: Any) -> None:
-        header, body = exchange.receive(data)
-        if self.board.cancelled == header.call_id:
-            self._noted = (header.call_id, Achieved.NOT_STARTED)
-            answer: Answer = (Kind.CANCELLED, [b""])
-        else:
-            self._stirred.clear()
-            self.board.started = header.call_id
-            answer = calls.perform(
-                boot_spec(self._spec.options), body, functools.partial(self._run_call, self)
-            )
-            if answer[0] is Kind.ERROR and self._stirred.is_set():
-                self._noted = (header.call_id, Achieved.INTERRUPTED)
-                answer = (Kind.CANCELLED, answer[1])
-        # Not what it would have said after its end.
-        if not self.is_dead():
-            exchange.send(data, answer[0], self.identity.incarnation, header.call_id, answer[1])
-            self.board.finished = header.call_id
+    def _tell(self, control: Any, call_id: int) -> None:
+        achieved = self._lanes[self.board.lane_of(call_id)].achieved(call_id)
+        if achieved is not None:
+            self._say(control, Kind.CANCELLED, call_id, achieved.value.encode())
 
-    def _hello(self) -> bytes:
+    def _say(self, control: Any, kind: Kind, number: int, *body: bytes) -> None:
+        exchange.send(control, kind, self.identity.incarnation, number, body)
+
+    def hello(self) -> bytes:
+        """Return what it says first, on each channel."""
         return json.dumps(
             {
                 "worker": self.identity.worker,

@@ -30,7 +30,7 @@ class Identity:
     incarnation: int
     nonce: str = attrs.field(repr=False)
     mark: str  #: in the environment of it and of all that it starts
-    data: str  #: endpoint
+    data: Sequence[str]  #: endpoint of each lane
     control: str  #: endpoint
     library: str  #: a directory that holds ``bridge`` alone
 

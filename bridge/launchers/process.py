@@ -92,7 +92,7 @@ def spawn(python: Python, options: InterpreterOptions, identity: Identity) -> Pl
             lifeline = Lifeline()
             kept.callback(lifeline.close)
             board_fd = passed(Board.create_fd())
-            board = Board(board_fd)
+            board = Board(board_fd, options.threads)
             kept.callback(board.close)
             service_fd = passed(os.pidfd_open(os.getpid()))
             stacks_fd = passed(Stacks.create_fd())
@@ -181,4 +181,9 @@ def _spec(
 
 def _environment(python: Python, options: InterpreterOptions, identity: Identity) -> dict[str, str]:
     base = dict(os.environ) if python.is_ours else foreign_environment(os.environ)
-    return {**base, **dict.fromkeys(_THREADS, str(options.threads)), **options.env, MARK: identity.mark}
+    return {
+        **base,
+        **dict.fromkeys(_THREADS, str(options.native_threads)),
+        **options.env,
+        MARK: identity.mark,
+    }

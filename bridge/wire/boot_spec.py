@@ -21,7 +21,7 @@ class BootSpec(NamedTuple):
     worker: str
     incarnation: int
     nonce: str  #: sent back in the hello: proves that the peer is the process that we started
-    data: str  #: endpoint of the data channel
+    data: Sequence[str]  #: endpoint of the data channel of each lane: of each call that may run at a time
     control: str  #: endpoint of the control channel
     board_fd: int
     lifeline_fd: int  #: read end of the dead-man's pipe

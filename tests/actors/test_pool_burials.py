@@ -38,7 +38,7 @@ class Stubborn:
     def hold(self) -> None:
         """Return when the worker is inside its call."""
         self.caller.start()
-        while not any(each.board.started for each in self.launcher.launched):
+        while not any(each.board.lanes[0].started for each in self.launcher.launched):
             pass
 
     def release(self) -> None:

@@ -54,7 +54,7 @@ def test_a_cancelled_call_is_counted_as_cancelled(no_leaks: None) -> None:
 
         def cancel() -> None:
             (interpreter,) = pool.desk.held()
-            running = interpreter.channel.running()
+            running = interpreter.channels[0].running()
             assert running is not None
             outcomes.append(interpreter.cancel(running.id))
 

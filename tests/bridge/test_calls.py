@@ -15,7 +15,7 @@ from bridge_house import PATIENCE, House, Life
 from bridge.channel import Progress
 from bridge.errors import ChannelUnavailable, NoPong, NotPicklable, RemoteError, RemoteTraceback, WorkerDied
 from bridge.payload import encode_call
-from bridge.protocol import Line, State
+from bridge.protocol import State
 from bridge.wire.codec import OUT_OF_BAND
 
 
@@ -222,7 +222,7 @@ def test_an_orderly_end_says_goodbye(house: House) -> None:
 
 def state_of(life: Life) -> State:
     """Return how far the control channel is."""
-    return life.interpreter._handshake.conversation(Line.CONTROL).state
+    return life.interpreter._handshake.conversation(life.interpreter._control.socket).state
 
 
 SIZE = 50_000_000

@@ -43,10 +43,10 @@ class Scripted:
     def interrupt(self, call_id: int, why: str, verdict: Verdict) -> None:
         self.steps.append(f"interrupt {call_id}")
 
-    def terminate(self, why: str, verdict: Verdict) -> None:
+    def terminate(self, why: str, verdict: Verdict, call_id: int) -> None:
         self.steps.append("terminate")
 
-    def kill(self, why: str, verdict: Verdict = Verdict.KILLED_BY_US) -> None:
+    def kill(self, why: str, verdict: Verdict = Verdict.KILLED_BY_US, call_id: int = 0) -> None:
         self.kills.append(verdict)
 
     def tell(self, event: Event) -> None:
@@ -70,6 +70,7 @@ class Stage:
         self.host.recv()
         self.board_fd, self.pidfd = Board.create_fd(), os.eventfd(0)
         self.board = Board(self.board_fd)
+        (self.words,) = self.board.lanes
         self.owner = Scripted()
         self.clock = MonotonicClock()
         self.scripts: list[threading.Thread] = []
@@ -82,7 +83,7 @@ class Stage:
         conversation = Conversation(line=Line.DATA, incarnation=3, nonce="n", pid=7, state=state)
         enforcement = Enforcement(self.owner, Graces(flag=0.01, interrupt=0.01, terminate=0.01), clock)
         return DataChannel(
-            self.owner, self.host, conversation, self.pidfd, self.board, clock, enforcement, codec
+            self.owner, self.host, conversation, self.pidfd, self.board, 0, clock, enforcement, codec
         )
 
     def answer(self, call_id: int, value: object, *, kind: Kind = Kind.RESULT, incarnation: int = 3) -> None:
@@ -95,7 +96,7 @@ class Stage:
         def act() -> None:
             for each in acts:
                 assert self.child.poll(5000)
-                self.board.started = exchange.receive(self.child)[0].call_id
+                self.words.started = exchange.receive(self.child)[0].call_id
                 each()
 
         self.scripts.append(threading.Thread(target=act))
@@ -129,7 +130,7 @@ def stage(tmp_path: Path, no_leaks: None) -> Iterator[Stage]:
 
 def test_an_answer_outlives_its_worker(stage: Stage) -> None:
     """The child had handed its answer to ZeroMQ and died; the answer is on its way, so it is waited for."""
-    stage.board.started = stage.board.finished = 1
+    stage.words.started = stage.words.finished = 1
     stage.die()
     stage.clock.call_at(stage.clock.now() + 0.05, lambda: stage.answer(1, "late"))
 
@@ -156,7 +157,7 @@ def test_an_answer_that_is_there_counts(stage: Stage) -> None:
 @pytest.mark.parametrize(("on_board", "started"), [(0, False), (1, True)])
 def test_a_death_without_an_answer(stage: Stage, on_board: int, started: bool) -> None:
     """The board says whether the call had begun; nothing is waited for."""
-    stage.board.started = on_board
+    stage.words.started = on_board
     stage.die()
 
     with pytest.raises(WorkerDied) as caught:
@@ -167,7 +168,7 @@ def test_a_death_without_an_answer(stage: Stage, on_board: int, started: bool) -
 
 def test_an_answer_that_was_promised_and_does_not_come(stage: Stage) -> None:
     """It died while its answer was still in its own memory: the wait for it is short."""
-    stage.board.started = stage.board.finished = 1
+    stage.words.started = stage.words.finished = 1
     stage.die()
 
     with pytest.raises(WorkerDied) as caught:

@@ -100,7 +100,10 @@ def test_a_life_has_one_connection(life: Life) -> None:
         assert life.call(there.add, number, 1) == number + 1
     assert life.interpreter.ping(20) > 0
 
-    assert [life.interpreter._connections[line].made for line in Line] == [1, 1]
+    assert [(each.line, each.made) for each in life.interpreter._connections] == [
+        (Line.CONTROL, 1),
+        (Line.DATA, 1),
+    ]
 
 
 @pytest.mark.promise("malformed-frames")
@@ -124,7 +127,7 @@ def test_there_is_no_second_connection(house: House, tmp_path: Path) -> None:
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     stranger = context.socket(zmq.DEALER)
     stranger.linger = 0
-    (path,) = (path for path in Path(house.hub.run.path).iterdir() if path.name.endswith(".d"))
+    (path,) = (path for path in Path(house.hub.run.path).iterdir() if path.name.endswith(".d0"))
     stranger.connect(f"ipc://{path}")
     gate.write_text("go on")
 

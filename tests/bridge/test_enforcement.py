@@ -20,10 +20,10 @@ class Target:
     def interrupt(self, call_id: int, why: str, verdict: Verdict) -> None:
         self.steps.append(f"interrupt {call_id}")
 
-    def terminate(self, why: str, verdict: Verdict) -> None:
+    def terminate(self, why: str, verdict: Verdict, call_id: int) -> None:
         self.steps.append(f"terminate: {why}")
 
-    def kill(self, why: str, verdict: Verdict = Verdict.KILLED_BY_US) -> None:
+    def kill(self, why: str, verdict: Verdict, call_id: int) -> None:
         self.steps.append(f"kill: {verdict.value}")
 
 

@@ -17,7 +17,6 @@ from bridge.certificate import Verdict
 from bridge.channel import receive
 from bridge.errors import ProtocolError, WorkerDied
 from bridge.handshake import Handshake
-from bridge.protocol import Line
 from bridge.wire import exchange
 from bridge.wire.frames import VERSION, Fault, Kind
 
@@ -33,26 +32,31 @@ GOOD = {
 }
 
 
+CONTROL, LANE, OTHER_LANE = range(3)
+
+
 class Ends:
-    """Both ends of a channel in one process, and the host's handshake on its end."""
+    """Both ends of each channel in one process, and the host's handshake on its ends: control, and two lanes."""
 
     def __init__(self, context: Any, path: Path) -> None:
-        self.host = context.socket(zmq.DEALER)
-        self.child = context.socket(zmq.DEALER)
-        self.host.linger = self.child.linger = 0
-        self.host.bind(f"ipc://{path}")
-        self.child.connect(f"ipc://{path}")
-        self.handshake = Handshake(incarnation=3, nonce="n", pid=7, control=self.host)
+        self.host, self.child = ([context.socket(zmq.DEALER) for _ in range(3)] for _ in range(2))
+        for number, (host, child) in enumerate(zip(self.host, self.child, strict=True)):
+            host.linger = child.linger = 0
+            host.bind(f"ipc://{path}{number}")
+            child.connect(f"ipc://{path}{number}")
+        control, *data = self.host
+        self.handshake = Handshake(incarnation=3, nonce="n", pid=7, control=control, data=data)
 
-    def hello(self, line: Line, **change: Any) -> None:
-        """Say hello on *line* and have the host take it."""
-        exchange.send(self.child, Kind.HELLO, 3, 0, [json.dumps({**GOOD, **change}).encode()], block=True)
-        self.take(line)
+    def hello(self, channel: int, **change: Any) -> None:
+        """Say hello on *channel* and have the host take it."""
+        hello = json.dumps({**GOOD, **change}).encode()
+        exchange.send(self.child[channel], Kind.HELLO, 3, 0, [hello], block=True)
+        self.take(channel)
 
-    def take(self, line: Line) -> None:
+    def take(self, channel: int) -> None:
         """Have the host take the next message."""
-        assert self.host.poll(5000)
-        self.handshake.take(line, self.host)
+        assert self.host[channel].poll(5000)
+        self.handshake.take(self.host[channel])
 
 
 @pytest.fixture
@@ -61,18 +65,19 @@ def ends(tmp_path: Path, no_leaks: None) -> Iterator[Ends]:
     context: Any = zmq.Context()
     ends = Ends(context, tmp_path / "s")
     yield ends
-    ends.host.close()
-    ends.child.close()
+    for socket in (*ends.host, *ends.child):
+        socket.close()
     context.term()
 
 
 @pytest.mark.promise("ready-means-handshake")
-def test_both_channels_must_be_greeted(ends: Ends) -> None:
-    """One hello is not enough; after both the versions are known."""
-    ends.hello(Line.DATA)
-    assert not ends.handshake.complete
+def test_all_channels_must_be_greeted(ends: Ends) -> None:
+    """One hello is not enough, nor two of three; after the last one the versions are known."""
+    for channel in (LANE, CONTROL):
+        ends.hello(channel)
+        assert not ends.handshake.complete
 
-    ends.hello(Line.CONTROL)
+    ends.hello(OTHER_LANE)
     assert ends.handshake.complete
     assert ends.handshake.hello is not None
     assert (ends.handshake.hello.python, ends.handshake.hello.pyzmq) == ("3.12.1", "27")
@@ -85,11 +90,11 @@ def test_both_channels_must_be_greeted(ends: Ends) -> None:
 def test_a_wrong_hello_is_refused_and_told(ends: Ends, change: dict[str, Any], fault: Fault) -> None:
     """The peer hears why, on the control channel, and the channel stays closed."""
     with pytest.raises(ProtocolError) as caught:
-        ends.hello(Line.CONTROL, **change)
+        ends.hello(CONTROL, **change)
 
     assert caught.value.fault is fault
-    assert ends.child.poll(5000)
-    message = receive(ends.child)
+    assert ends.child[CONTROL].poll(5000)
+    message = receive(ends.child[CONTROL])
     assert message is not None
     assert (message[0].kind, bytes(message[1][0]).decode()) == (Kind.REFUSED, str(caught.value))
     assert not ends.handshake.complete
@@ -98,20 +103,20 @@ def test_a_wrong_hello_is_refused_and_told(ends: Ends, change: dict[str, Any], f
 @pytest.mark.promise("malformed-frames")
 def test_a_second_hello_is_refused(ends: Ends) -> None:
     """A channel that is open is taken."""
-    ends.hello(Line.DATA)
+    ends.hello(LANE)
 
     with pytest.raises(ProtocolError) as caught:
-        ends.hello(Line.DATA)
+        ends.hello(LANE)
     assert caught.value.fault is Fault.UNEXPECTED
 
 
 @pytest.mark.promise("malformed-frames")
 def test_garbage_is_classified(ends: Ends) -> None:
     """Bytes that are none of ours are a fault, not an exception from within."""
-    ends.child.send_multipart([b"rubbish", b"more"])
+    ends.child[CONTROL].send_multipart([b"rubbish", b"more"])
 
     with pytest.raises(ProtocolError) as caught:
-        ends.take(Line.CONTROL)
+        ends.take(CONTROL)
     assert caught.value.fault is Fault.GARBAGE
 
 
@@ -174,17 +179,17 @@ def test_a_worker_that_breaks_the_protocol_in_a_call(life: Life, function: Any, 
 
 
 @pytest.mark.promise("binary-payloads")
-@pytest.mark.parametrize("line", Line)
+@pytest.mark.parametrize("channel", [CONTROL, LANE])
 @pytest.mark.parametrize("kind", [Kind.RESULT, Kind.ERROR, Kind.CALL, Kind.PROGRESS, Kind.LOG, Kind.HELLO])
 def test_nothing_is_unpickled_before_the_handshake(
-    ends: Ends, tmp_path: Path, line: Line, kind: Kind
+    ends: Ends, tmp_path: Path, channel: int, kind: Kind
 ) -> None:
     """A pickle from somebody who has not said who they are is refused unread, whatever it calls itself."""
     file = tmp_path / "exploded"
-    exchange.send(ends.child, kind, 3, 0, [pickle.dumps(there.Bomb(str(file)))], block=True)
+    exchange.send(ends.child[channel], kind, 3, 0, [pickle.dumps(there.Bomb(str(file)))], block=True)
 
     with pytest.raises(ProtocolError) as caught:
-        ends.take(line)
+        ends.take(channel)
 
     assert caught.value.fault is (Fault.GARBAGE if kind is Kind.HELLO else Fault.UNEXPECTED)
     assert not file.exists()

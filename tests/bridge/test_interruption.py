@@ -11,24 +11,36 @@ from typing import Any
 
 import pytest
 
-from bridge.interpreter import interruption
-from bridge.interpreter.interruption import Achieved, CallInterrupted
-from bridge.wire.board import Board
+from bridge.interpreter import current, interruption
+from bridge.interpreter.interruption import Achieved, CallInterrupted, Window
+from bridge.wire.board import Board, Words
+
+
+class Lane:
+    """What ``current`` is asked for."""
+
+    def __init__(self, window: Window) -> None:
+        self.window = window
 
 
 @pytest.fixture
-def board(monkeypatch: pytest.MonkeyPatch) -> Iterator[Board]:
-    """A board that the handler looks at; everything is put back at the end."""
+def words() -> Iterator[Words]:
+    """What is said of a lane's calls."""
     fd = Board.create_fd()
     board = Board(fd)
     os.close(fd)
-    for name in ("_board", "_running", "window", "struck", "_noted"):
-        monkeypatch.setattr(interruption, name, getattr(interruption, name))
-    before = signal.getsignal(signal.SIGINT)
-    interruption.install(board)
-    yield board
-    signal.signal(signal.SIGINT, before)
+    yield board.lanes[0]
     board.close()
+
+
+@pytest.fixture
+def window(words: Words) -> Iterator[Window]:
+    """The window of this thread, which SIGINT looks at; everything is put back at the end."""
+    before = signal.getsignal(signal.SIGINT)
+    window = Window(words)
+    interruption.install([window])
+    yield window
+    signal.signal(signal.SIGINT, before)
 
 
 def interrupt_me() -> str:
@@ -37,31 +49,31 @@ def interrupt_me() -> str:
     return "went on"
 
 
-def test_only_the_call_that_is_named_is_interrupted(board: Board) -> None:
+def test_only_the_call_that_is_named_is_interrupted(window: Window, words: Words) -> None:
     """And only within its window, and once."""
     assert interrupt_me() == "went on"
-    interruption.begin(5)
-    board.cancelled = 4
-    assert interruption.run(interrupt_me, (), {}) == "went on"
-    interruption.begin(6)
+    window.begin(5)
+    words.cancelled = 4
+    assert window.run(interrupt_me, (), {}) == "went on"
+    window.begin(6)
 
     def cancelled_in_the_middle() -> str:
-        board.cancelled = 6
+        words.cancelled = 6
         return interrupt_me()
 
     with pytest.raises(CallInterrupted):
-        interruption.run(cancelled_in_the_middle, (), {})
-    assert interruption.struck == 6
+        window.run(cancelled_in_the_middle, (), {})
+    assert window.struck == 6
     assert interrupt_me() == "went on"
 
 
-def test_a_call_that_was_named_before_it_began_does_not_begin(board: Board) -> None:
+def test_a_call_that_was_named_before_it_began_does_not_begin(window: Window, words: Words) -> None:
     """Its signal may have come while nothing could be interrupted; its name is there."""
-    board.cancelled = 5
+    words.cancelled = 5
 
     with pytest.raises(CallInterrupted):
-        interruption.begin(5)
-    assert interruption.window == 0
+        window.begin(5)
+    assert window.open == 0
 
 
 class CancelledAfterOneLook:
@@ -75,34 +87,34 @@ class CancelledAfterOneLook:
         return 5 if self.looks > 1 else 0
 
 
-def test_nothing_is_interrupted_before_the_call_s_own_code(board: Board) -> None:
+def test_nothing_is_interrupted_before_the_call_s_own_code(window: Window, words: Words) -> None:
     """What its arguments need is imported in one go: half an import may stay for ever. It is interrupted right after that."""
-    interruption.begin(5)
-    board.cancelled = 5
+    window.begin(5)
+    words.cancelled = 5
     assert interrupt_me() == "went on"
 
     done: list[int] = []
     with pytest.raises(CallInterrupted):
-        interruption.run(done.append, (1,), {})
+        window.run(done.append, (1,), {})
     assert done == []
 
 
 def test_a_signal_in_the_moment_of_the_return_takes_nothing_away(
-    board: Board, monkeypatch: pytest.MonkeyPatch
+    window: Window, words: Words, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The function itself has the signal sent, in C, and returns: what it returned is kept."""
-    interruption.begin(5)
-    monkeypatch.setattr(interruption, "_board", CancelledAfterOneLook())
+    window.begin(5)
+    monkeypatch.setattr(window, "_words", CancelledAfterOneLook())
 
-    assert interruption.run(_thread.interrupt_main, (), {}) is None
+    assert window.run(_thread.interrupt_main, (), {}) is None
 
-    board.finished = 0  # a call: now Python has looked for signals
-    assert interruption.struck != 5
+    words.finished = 0  # a call: now Python has looked for signals
+    assert window.struck != 5
 
 
-def test_wherever_it_strikes_a_result_is_kept(board: Board) -> None:
+def test_wherever_it_strikes_a_result_is_kept(window: Window, words: Words) -> None:
     """Struck at each line of ``run``: before the function has returned the call is interrupted, afterwards it is not."""
-    first = interruption.run.__code__.co_firstlineno
+    first = Window.run.__code__.co_firstlineno
     struck_at: dict[int, str] = {}
     for number in range(first + 1, first + 60):
         done: list[int] = []
@@ -114,12 +126,12 @@ def test_wherever_it_strikes_a_result_is_kept(board: Board) -> None:
             return strike
 
         def trace(frame: Any, _: str, __: Any, strike: Any = strike) -> Any:
-            return strike if frame.f_code is interruption.run.__code__ else None
+            return strike if frame.f_code is Window.run.__code__ else None
 
         before = sys.gettrace()
         sys.settrace(trace)
         try:
-            result = interruption.run(done.append, (1,), {})
+            result = window.run(done.append, (1,), {})
             outcome = f"result {result}"
         except CallInterrupted:
             outcome = "interrupted"
@@ -136,28 +148,31 @@ def test_wherever_it_strikes_a_result_is_kept(board: Board) -> None:
     )
 
 
-def test_what_the_function_raises_begins_with_its_own_code(board: Board) -> None:
+def test_what_the_function_raises_begins_with_its_own_code(window: Window, words: Words) -> None:
     """The traceback that its caller reads shows nothing of ours."""
     with pytest.raises(ZeroDivisionError) as caught:
-        interruption.run(divmod, (1, 0), {})
+        window.run(divmod, (1, 0), {})
     assert [entry.name for entry in caught.traceback][1:] == []
 
 
-def test_what_was_achieved_is_known_once_the_call_has_ended(board: Board) -> None:
+def test_what_was_achieved_is_known_once_the_call_has_ended(window: Window, words: Words) -> None:
     """Not before; a call of which nothing else is known has ended of itself."""
-    interruption.note(5, Achieved.INTERRUPTED)
-    assert interruption.achieved(5) is None
-    board.finished = 5
-    assert interruption.achieved(5) is Achieved.INTERRUPTED
-    assert interruption.achieved(4) is Achieved.TOO_LATE
-    assert interruption.achieved(6) is None
+    window.note(5, Achieved.INTERRUPTED)
+    assert window.achieved(5) is None
+    words.finished = 5
+    assert window.achieved(5) is Achieved.INTERRUPTED
+    assert window.achieved(4) is Achieved.TOO_LATE
+    assert window.achieved(6) is None
 
 
-def test_cancelled_is_of_the_running_call(board: Board) -> None:
+def test_cancelled_is_of_the_running_call(
+    window: Window, words: Words, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Another's name says nothing."""
-    interruption.begin(5)
+    monkeypatch.setattr(current, "_only", Lane(window))
+    window.begin(5)
     assert not interruption.cancelled()
-    board.cancelled = 4
+    words.cancelled = 4
     assert not interruption.cancelled()
-    board.cancelled = 5
+    words.cancelled = 5
     assert interruption.cancelled()

@@ -190,7 +190,7 @@ def test_what_the_caller_can_import_the_child_can(life: Life) -> None:
 
 def test_options_reach_the_child(house: House, tmp_path: object) -> None:
     """Path in front, variables, threads of numeric libraries, working directory."""
-    life = house.ready(path=[str(tmp_path)], env={"COLOUR": "green"}, cwd=str(tmp_path), threads=3)
+    life = house.ready(path=[str(tmp_path)], env={"COLOUR": "green"}, cwd=str(tmp_path), native_threads=3)
 
     assert life.call(there.import_path)[0] == str(tmp_path)
     assert life.call(there.environment, "COLOUR") == "green"

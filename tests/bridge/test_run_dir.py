@@ -123,7 +123,7 @@ def test_the_longest_path_that_fits_is_taken(no_leaks: None, clock: MonotonicClo
         run = RunDirectory.create(clock, [short])
         hub = Hub("hub", clock=clock)
         hub.start()
-        hub.bind(run.socket(12345678, "d"), lambda _: None)[0].close()
+        hub.bind(run.socket(12345678, "d63"), lambda _: None)[0].close()
         assert hub.close(5)
         run.remove()
 

@@ -95,9 +95,9 @@ def test_no_call_is_sent_before_the_handshake(house: House, tmp_path: Path) -> N
     assert life.told.empty()
     gate.write_text("go on")
     life.wait_for(InterpreterReady)
-    assert life.interpreter._placement.board.started == 0
+    assert life.interpreter._placement.board.lanes[0].started == 0
     assert life.call(there.add, 1, 2) == 3
-    assert life.interpreter._placement.board.started == 1
+    assert life.interpreter._placement.board.lanes[0].started == 1
 
 
 @pytest.mark.promise("output-captured")

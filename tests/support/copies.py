@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from bridge.interpreter import report, reporting
+from bridge.interpreter import current, report
 
 __all__ = [
     "fork_and_ask_too_much",
@@ -36,12 +36,14 @@ def fork_and_ask_too_much() -> tuple[str, int]:
 
 def fork_and_report() -> tuple[str, int]:
     """Fork while a report is being sent, by another thread as it were; the copy reports before it comes back."""
-    reporting._lock.acquire()
+    lane = current.lane()
+    assert lane is not None
+    lane.reporter._lock.acquire()
     copy = os.fork()
     if copy == 0:
         report(1, 1, "of the copy")
         return "the copy", 0
-    reporting._lock.release()
+    lane.reporter._lock.release()
     return _end_of(copy)
 
 

@@ -76,6 +76,7 @@ class FakeInterpreter:
         self.pid = pid
         self.silence = ""
         self.channel = FakeChannel()
+        self.channels = [self.channel]
         self.killed = False
 
     def kill(self, why: str) -> None:

@@ -41,14 +41,14 @@ class FuzzedChild:
         rng, incarnation = self._rng, life.interpreter.incarnation
         line = Line.DATA if rng.random() < 0.7 else Line.CONTROL
         kind = (Kind.CALL if line is Line.DATA else Kind.PING) if rng.random() < 0.8 else None
-        frames = message(rng, incarnation, kind, last=life.interpreter._placement.board.started + 1)
+        frames = message(rng, incarnation, kind, last=life.interpreter._placement.board.lanes[0].started + 1)
         if rng.random() < 0.4:
             frames = spoilt(rng, frames)
         elif kind is Kind.CALL and rng.random() < 0.5:
             # A right header on a pickle that is none any more.
             size = len(frames[0])
             frames[0] = frames[0][:36] + rng.randbytes(size - 36)
-        before = life.interpreter._placement.board.started
+        before = life.interpreter._placement.board.lanes[0].started
         accepted, refused = self._accepted(line, frames)
         self._send(life, line, frames)
         if refused:
@@ -112,7 +112,9 @@ class FuzzedChild:
     def _ended(self, life: Life, begun: int | None) -> None:
         certificate = life.death()
         if begun is not None:
-            assert life.interpreter._placement.board.started == begun, "what was not understood was begun"
+            assert life.interpreter._placement.board.lanes[0].started == begun, (
+                "what was not understood was begun"
+            )
         assert certificate.exit_code == NOT_UNDERSTOOD, certificate.as_text()
         assert any("the service broke the protocol" in text for text in certificate.last_output)
         self._bury(life)

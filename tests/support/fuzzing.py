@@ -6,6 +6,7 @@ import json
 import random
 import struct
 from types import SimpleNamespace
+from typing import Any
 
 import zmq
 
@@ -117,8 +118,14 @@ def feed_host(rng: random.Random, count: int) -> list[Fault]:
     Raises:
         Exception: What is no classified fault.
     """
-    control, sockets = Script(), {line: Script() for line in Line}
-    handshake = Handshake(incarnation=INCARNATION, nonce=_NONCE, pid=_PID, control=control)  # type: ignore[arg-type]
+    sockets: dict[Line, Any] = {line: Script() for line in Line}
+    handshake = Handshake(
+        incarnation=INCARNATION,
+        nonce=_NONCE,
+        pid=_PID,
+        control=sockets[Line.CONTROL],
+        data=[sockets[Line.DATA]],
+    )
     faults: list[Fault] = []
     for number in range(count):
         line = rng.choice(list(Line))
@@ -127,14 +134,14 @@ def feed_host(rng: random.Random, count: int) -> list[Fault]:
         sockets[line].waiting.append(spoilt(rng, frames) if rng.random() < 0.5 else frames)
         # What follows a whole message is the next one, also if it came as a part of it.
         while sockets[line].has_more:
-            before = handshake.conversation(line)
+            before = handshake.conversation(sockets[line])
             try:
-                taken = handshake.take(line, sockets[line])  # type: ignore[arg-type]
+                taken = handshake.take(sockets[line])
                 assert taken is not None
             except ProtocolError as error:
                 faults.append(error.fault)
                 # A fault opens nothing.
-                assert handshake.conversation(line) == before
+                assert handshake.conversation(sockets[line]) == before
     return faults
 
 

@@ -294,7 +294,7 @@ def test_another_thread_ends_a_call(a_pool: APool) -> None:
         waits = callers.submit(pool.call, work.wait_to_be_killed)
         begun: list[CallRecord] = []
         while not begun:
-            calls = [interpreter.channel.running() for interpreter in pool.desk.held()]
+            calls = [interpreter.channels[0].running() for interpreter in pool.desk.held()]
             begun = [call for call in calls if call is not None and call.begun]
         assert pool.desk.held()[0].cancel(begun[0].id) is CancelOutcome.INTERRUPTED
         with pytest.raises(CallCancelled) as caught:
