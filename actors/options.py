@@ -149,10 +149,12 @@ class PoolOptions:
 
     @threads.default
     def _as_the_interpreter_says(self) -> int:
-        return self.interpreter.threads
+        return getattr(self.interpreter, "threads", 1)  # it has not been checked yet
 
     def __attrs_post_init__(self) -> None:
-        if self.interpreter.threads not in {1, self.threads}:
+        if self.threads == self.interpreter.threads:
+            return
+        if self.interpreter.threads != 1:
             raise ValueError(
                 f"threads {self.threads}: expected {self.interpreter.threads}, as interpreter says; give it once"
             )

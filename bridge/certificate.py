@@ -218,7 +218,8 @@ class Certificate:
         if self.call is not None:
             doing = "while running" if self.call.begun else "before it began"
             call = f" {doing} call {self.call.id}, {self.call.label} ({self.call.age:.3g} s)"
-            call += f" and {len(self.others)} others" if self.others else ""
+            others = len(self.others)
+            call += f" and {others} other{'s' * (others > 1)}" if others else ""
         elif self.others:
             call = (
                 f" while running {len(self.others)} calls ({', '.join(each.label for each in self.others)})"

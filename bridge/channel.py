@@ -59,7 +59,7 @@ class DataChannel:
         codec: str = PICKLE,
     ) -> None:
         self.wires = Wires(owner, socket, pidfd, board.lanes[lane], clock, enforcement, codec, conversation)
-        self._step = len(board.lanes)  # between two numbers of its calls: see ``Board.lane_of``
+        self._step = len(board.lanes)  # between two numbers of its calls: see ``wire.numbers``
         self._clean = True  # written by the thread that has the call
         self._lease = threading.Lock()  # held as long as a call is in it, and for ever after close
         self._last_id = lane + 1 - self._step  # written under the lease, as is the next

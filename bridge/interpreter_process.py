@@ -5,15 +5,13 @@ Not here: who restarts it (`actors`), how it is launched (`launch`), called (`ch
 
 from __future__ import annotations
 
-import functools
 import signal
 import threading
 from collections.abc import Callable
 from typing import Final, final
 
 from bridge.cancel import CancelOutcome, cancel
-from bridge.certificate import Certificate, Verdict
-from bridge.channel import Socket
+from bridge.certificate import CallRecord, Certificate, Verdict
 from bridge.connection import Connections
 from bridge.control import ControlChannel
 from bridge.errors import HubClosed, LaunchFailed, ProtocolError
@@ -96,24 +94,15 @@ class Interpreter:
         self._connections = Connections(hub, self, launched.connections)
         self._output = Output(hub, self, placement.outputs, self._print)
         self._handshake = Handshake(
-            incarnation=identity.incarnation,
-            nonce=identity.nonce,
-            pid=self.pid,
-            control=launched.control,
-            data=launched.data,
-        )
+            incarnation=self.incarnation, nonce=identity.nonce, pid=self.pid,
+            control=launched.control, data=launched.data,
+        )  # fmt: skip
         self._inquest = Inquest(identity, placement, hub.kernel_kills, hub.clock)
         self._signals = Signals(self._group, self._inquest, placement.board, self._control, hub.clock)
         self._lanes = Lanes(
-            self,
-            launched.data,
-            self._handshake,
-            placement,
-            target=self._signals,
-            graces=options.graces,
-            clock=hub.clock,
-            codec=launched.codec,
-        )
+            self, hub, launched, self._handshake,
+            target=self._signals, graces=options.graces, greeted=self._maybe_ready,
+        )  # fmt: skip
         #: Where its calls run, one at a time in each; the first one is there in every case.
         self.channels, self.channel = self._lanes.channels, self._lanes.channels[0]
         self._inquest.running = self._lanes.running
@@ -222,6 +211,10 @@ class Interpreter:
         """
         return cancel(call_id, self._lanes.of(call_id), self._control.waiting(call_id), self._hub.clock)
 
+    def running(self) -> tuple[CallRecord, ...]:
+        """Return the calls that are in it, the longest first. From any thread."""
+        return self._lanes.running()
+
     def tell(self, event: Event) -> None:
         """Pass *event* on to the listener; in the calling thread."""
         self._listener(event)
@@ -259,8 +252,7 @@ class Interpreter:
         self._hub.watch(self._group.pidfd, self, self._on_exit)
         self._output.watch()
         self._hub.watch(self._control.socket, self, self._on_control)
-        for socket in self._lanes.sockets:
-            self._hub.watch(socket, self, functools.partial(self._on_hello, socket))
+        self._lanes.watch()
         self._connections.watch()
         for error in self._refused:
             raise error
@@ -273,15 +265,9 @@ class Interpreter:
         self._output.close()
 
     def _unwatch_sockets(self) -> None:
-        for socket in (self._control.socket, *self._lanes.sockets):
-            self._hub.unwatch(socket)
+        self._hub.unwatch(self._control.socket)
+        self._lanes.unwatch()
         self._connections.unwatch()
-
-    def _on_hello(self, socket: Socket) -> None:
-        if self._handshake.take(socket) is not None:
-            # From now on it is the lease holder's.
-            self._hub.unwatch(socket)
-            self._maybe_ready()
 
     def _on_control(self) -> None:
         while (message := self._handshake.take(self._control.socket)) is not None:

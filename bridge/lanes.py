@@ -1,23 +1,28 @@
 """The data channels of one interpreter: one for each call that it may run at a time.
 
 Most interpreters run one. One call's numbers go up by how many lanes there are, so that a number tells its lane
-(`Board.lane_of`). What a call does in its channel is `channel`'s; how the child runs several is `interpreter.threads`'s.
+(`wire.numbers`). What a call does in its channel is `channel`'s; how the child runs several is `interpreter.threads`'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import final
+import functools
+from collections.abc import Callable
+from typing import Protocol, final
 
 from bridge.certificate import CallRecord
 from bridge.channel import DataChannel, Incarnation, Socket
 from bridge.enforcement import Enforcement, Target
 from bridge.handshake import Handshake
+from bridge.hub import Hub, Resident
 from bridge.ladder import Graces
-from bridge.launchers.launcher import Placement
-from supervision.clock import Clock
+from bridge.launch import Launched
 
 __all__ = ["Lanes"]
+
+
+class _Owner(Incarnation, Resident, Protocol):
+    """The interpreter."""
 
 
 @final
@@ -26,30 +31,31 @@ class Lanes:
 
     Args:
         owner: The interpreter.
-        sockets: Bound; one for each lane.
+        hub: Its hub.
+        launched: With a socket for each lane.
         handshake: Of these sockets.
-        placement: The process.
-        target: What can be done to it from outside.
+        target: What can be done to the process from outside.
         graces: How a call is ended.
-        clock: Counts deadlines.
-        codec: How calls are written.
+        greeted: Told of each hello, on the hub's thread.
     """
 
     def __init__(
         self,
-        owner: Incarnation,
-        sockets: Sequence[Socket],
+        owner: _Owner,
+        hub: Hub,
+        launched: Launched,
         handshake: Handshake,
-        placement: Placement,
         *,
         target: Target,
         graces: Graces,
-        clock: Clock,
-        codec: str,
+        greeted: Callable[[], None],
     ) -> None:
+        placement = launched.placement
+        self._owner = owner
+        self._hub = hub
         self._board = placement.board
         self._handshake = handshake
-        self._clock = clock
+        self._greeted = greeted
         self.channels = tuple(
             DataChannel(
                 owner,
@@ -58,26 +64,16 @@ class Lanes:
                 placement.pidfd,
                 placement.board,
                 number,
-                clock,
-                Enforcement(target, graces, clock),
-                codec,
+                hub.clock,
+                Enforcement(target, graces, hub.clock),
+                launched.codec,
             )
-            for number, socket in enumerate(sockets)
+            for number, socket in enumerate(launched.data)
         )
-
-    @property
-    def sockets(self) -> list[Socket]:
-        """The host's ends."""
-        return [channel.socket for channel in self.channels]
 
     def of(self, call_id: int) -> DataChannel:
         """Return the channel of the call *call_id*."""
         return self.channels[self._board.lane_of(call_id)]
-
-    def open(self) -> None:
-        """Hand the sockets over: the handshake is complete. On the hub's thread."""
-        for channel in self.channels:
-            channel.open(self._handshake.conversation(channel.socket))
 
     def running(self) -> tuple[CallRecord, ...]:
         """Return the calls that are in the interpreter, the longest first. From any thread."""
@@ -86,6 +82,29 @@ class Lanes:
 
     def close(self, timeout: float) -> bool:
         """Close all sockets that no call holds; blocks at most *timeout* seconds. Returns whether that is all. Idempotent."""
-        deadline = self._clock.now() + timeout
-        closed = [channel.close(max(0.0, deadline - self._clock.now())) for channel in self.channels]
+        deadline = self._hub.clock.now() + timeout
+        closed = [channel.close(max(0.0, deadline - self._hub.clock.now())) for channel in self.channels]
         return all(closed)
+
+    # On the hub's thread.
+
+    def watch(self) -> None:
+        """Wait for the hellos."""
+        for channel in self.channels:
+            self._hub.watch(channel.socket, self._owner, functools.partial(self._on_hello, channel.socket))
+
+    def unwatch(self) -> None:
+        """Wait for them no more. Idempotent."""
+        for channel in self.channels:
+            self._hub.unwatch(channel.socket)
+
+    def open(self) -> None:
+        """Hand the sockets over: the handshake is complete."""
+        for channel in self.channels:
+            channel.open(self._handshake.conversation(channel.socket))
+
+    def _on_hello(self, socket: Socket) -> None:
+        if self._handshake.take(socket) is not None:
+            # From now on it is the lease holder's.
+            self._hub.unwatch(socket)
+            self._greeted()

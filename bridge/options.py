@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias, final
 import attrs
 
 from bridge.ladder import Graces
-from bridge.wire.board import LANES
+from bridge.wire.numbers import LANES
 
 __all__ = [
     "CODECS",

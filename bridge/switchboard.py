@@ -69,7 +69,9 @@ class Switchboard:
         self._sleeps_until = -math.inf
         self._ending = False
         self._watched: list[Any] = [(self._wake_fd, READABLE)]  # this and the next: the board's thread only
-        self._runs: dict[Any, Run] = {}  # by socket, and by pidfd
+        self._runs: set[Run] = set()
+        #: By socket, and by pidfd, which those of an interpreter that runs several calls at a time have in common.
+        self._by_source: dict[Any, list[Run]] = {}
         #: Guards the next, and the end of the descriptor. One that its holder may take again: finalizers post, too.
         self._lock = threading.RLock()
         self._helpers: set[threading.Thread] = set()
@@ -150,8 +152,9 @@ class Switchboard:
             Exception: As ``DataChannel.begin``; nothing was sent, and *done* is not told.
         """
         run = Run(channel, channel.begin(request, timeout=timeout, on_progress=on_progress), done)
+        self._runs.add(run)
         for source, _ in channel.watched:
-            self._runs[source] = run
+            self._by_source.setdefault(source, []).append(run)
         self._watched.extend(channel.watched)
         return run
 
@@ -160,7 +163,7 @@ class Switchboard:
             while self._goes_on():
                 self._wait()
         except BaseException as error:  # told to whoever owns this; a thread cannot raise
-            for run in {id(run): run for run in self._runs.values()}.values():
+            for run in tuple(self._runs):
                 run.channel.give_up(f"the thread {self._name} failed")
                 self._hand_over(run)
             self._failed(error)
@@ -174,18 +177,19 @@ class Switchboard:
     def _wait(self) -> None:
         """Wait, and see to whatever has come."""
         now = self._clock.now()
-        due = min(now + _LONGEST_POLL, self._next_due(), *(run.turn.due for run in self._runs.values()))
+        due = min(now + _LONGEST_POLL, self._next_due(), *(run.turn.due for run in self._runs))
         self._sleeps_until = due
         ready = zmq.zmq_poll(self._watched, 0 if self._posted else math.ceil(max(0.0, due - now) * 1000))
         self._sleeps_until = -math.inf
         for source, _ in ready:
             if source == self._wake_fd:
                 os.eventfd_read(self._wake_fd)
-            elif (run := self._runs.get(source)) is not None:
+                continue
+            for run in tuple(self._by_source.get(source, ())):
                 self._see_to(run, dead=isinstance(source, int))
         # What poll waited counts, also on a virtual clock, which stands still meanwhile.
         now = max(self._clock.now(), due) if not ready and not self._posted else self._clock.now()
-        for run in {id(run): run for run in self._runs.values() if run.turn.due <= now}.values():
+        for run in [run for run in self._runs if run.turn.due <= now]:
             self._hand_over(run)
 
     def _see_to(self, run: Run, *, dead: bool) -> None:
@@ -211,8 +215,12 @@ class Switchboard:
             run.done(None, result)
 
     def _forget(self, run: Run) -> None:
+        self._runs.remove(run)
         for watched in run.channel.watched:
-            del self._runs[watched[0]]
+            others = self._by_source[watched[0]]
+            others.remove(run)
+            if not others:
+                del self._by_source[watched[0]]
             self._watched.remove(watched)
 
     def _end_soon(self) -> None:

@@ -27,6 +27,7 @@ HOMES = {
         "bridge.switchboard",
         "bridge.interpreter",
         "bridge.launchers.fake",
+        "bridge.launchers.fake_lane",
     ),
 }
 

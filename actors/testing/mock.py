@@ -23,7 +23,7 @@ from bridge.events import InterpreterDied, InterpreterReady
 from bridge.launchers.fake import FIRST_PID
 from bridge.options import InterpreterOptions
 from bridge.suspects import Suspects
-from bridge.wire.board import lane_of
+from bridge.wire.numbers import lane_of
 from supervision.clock import Clock
 from supervision.events import Event
 

@@ -10,17 +10,13 @@ import mmap
 import os
 from typing import final
 
-__all__ = ["LANES", "Board", "Words", "lane_of"]
+from bridge.wire.numbers import lane_of
+
+__all__ = ["Board", "Words"]
 
 _SIZE = 4096
 _STARTED, _FINISHED, _CANCELLED, _OUT_OF_MEMORY = range(4)
 _WIDTH = 4  #: words of a lane; the last one is used in the first lane only, and is the whole interpreter's
-LANES = 64  #: calls that an interpreter may run at the same time: half of what there is room for
-
-
-def lane_of(call_id: int, lanes: int) -> int:
-    """Return in which of *lanes* the call *call_id* is: calls are numbered from 1 on, one for each lane in turn."""
-    return (call_id - 1) % lanes
 
 
 @final

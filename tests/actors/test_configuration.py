@@ -77,7 +77,9 @@ def test_options_of_the_interpreter_are_a_table_below(file: Path) -> None:
         path=("lib",), env={"KIND": "file"}, graces=Graces(flag=0.25)
     )
     own = InterpreterOptions(threads=2)
-    assert Pool.from_options(file, interpreter=own).options.interpreter is own
+    options = Pool.from_options(file, interpreter=own).options
+    assert options.interpreter is own
+    assert options.threads == 2
 
 
 def test_a_file_holds_the_options_of_several_pools(file: Path) -> None:
@@ -134,9 +136,17 @@ def test_an_unknown_option_below_is_named_by_its_place(tmp_path: Path) -> None:
     ("text", "problem"),
     [
         ("workers = 0", "workers 0: expected a whole number >= 1; leave it out"),
+        ("threads = 65", "threads=65: expected how many calls it runs at a time, an int from 1 to 64"),
+        (
+            "threads = 3\ninterpreter = { threads = 2 }",
+            "threads 3: expected 2, as interpreter says; give it once",
+        ),
         ("max_queue = -1", "max_queue -1: expected a whole number >= 0"),
         ('affinity = "no"', "affinity 'no': expected True or False; True binds"),
-        ("interpreter = { threads = 0 }", "interpreter: threads=0: expected an int >= 1"),
+        (
+            "interpreter = { threads = 0 }",
+            "interpreter: threads=0: expected how many calls it runs at a time",
+        ),
         ('interpreter = "python3"', "interpreter='python3': expected InterpreterOptions"),
         ('launcher = "process"', "expected a bridge.launchers.launcher.Launcher"),
     ],

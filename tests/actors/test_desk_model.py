@@ -20,12 +20,13 @@ ENDS = [Outcome.OK, Outcome.ERROR, Outcome.TIMEOUT, Outcome.CANCELLED, Outcome.L
 class DeskBesideModel(RuleBasedStateMachine):
     """After each step the desk is what the model says: every grant, every refusal, every state and every count."""
 
-    @initialize(max_queue=st.integers(0, 3), when_full=st.sampled_from(WhenFull))
-    def begin(self, max_queue: int, when_full: WhenFull) -> None:
+    @initialize(max_queue=st.integers(0, 3), when_full=st.sampled_from(WhenFull), lanes=st.integers(1, 3))
+    def begin(self, max_queue: int, when_full: WhenFull, lanes: int) -> None:
         self.clock = ScriptedClock()
-        self.desk = a_desk(target=3, max_queue=max_queue, ttl=1e9, when_full=when_full)
+        self.lanes = lanes
+        self.desk = a_desk(target=3, max_queue=max_queue, ttl=1e9, when_full=when_full, threads=lanes)
         self.desk.open(self.clock)
-        self.model = Model(max_queue=max_queue, when_full=when_full)
+        self.model = Model(max_queue=max_queue, when_full=when_full, lanes=lanes)
         self.pairs: list[tuple[Lease, Request]] = []
         self.keys = 0
         for _ in range(3):
@@ -47,7 +48,7 @@ class DeskBesideModel(RuleBasedStateMachine):
             self.shake_hands(data.draw(st.sampled_from(starting)))
 
     def shake_hands(self, worker: Worker) -> None:
-        self.desk.ready(worker.key, FakeInterpreter(worker.key).real)
+        self.desk.ready(worker.key, FakeInterpreter(worker.key, self.lanes).real)
         self.model.expire()
         worker.healthy = True
         self.model.free(worker)
@@ -79,7 +80,7 @@ class DeskBesideModel(RuleBasedStateMachine):
         # What comes of a call is known only if it was sent.
         end = end if sent and request.worker is not None else Outcome.CANCELLED
         if lease.interpreter is not None:
-            stand_in(lease.interpreter).channel.clean = clean
+            stand_in(lease.interpreter).channels[lease.ticket.lane].clean = clean
         if lease.refusal is None:
             lease.outcome = end
         lease.dispatched = request.sent = sent
@@ -125,6 +126,8 @@ class DeskBesideModel(RuleBasedStateMachine):
             assert (lease.refusal is not None) == (request.outcome is not None)
             if request.outcome is not None:
                 assert lease.outcome.value == request.outcome
+        held = [(lease.ticket.key, lease.ticket.lane) for lease, _ in self.pairs if lease.ticket.key]
+        assert len({*held}) == len(held), "two calls in one lane"
         assert status.waiting == len(self.model.waiting)
         states = {each.incarnation: each.state for each in status.workers}
         assert states == {each.key: each.state for each in self.model.workers.values()}

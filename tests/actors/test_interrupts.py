@@ -21,10 +21,11 @@ from bridge.errors import WorkerDied
 
 
 class House:
-    """A pool of one worker that has no process; its desk is fed by hand."""
+    """A pool of one worker that has no process; its desk is fed by hand. Of several threads, all but one are taken."""
 
-    def __init__(self, *, session: str) -> None:
-        self.pool = Pool(workers=1)
+    def __init__(self, *, session: str, threads: int = 1) -> None:
+        self.pool = Pool(workers=1, threads=threads)
+        self.threads = threads
         self.desk = self.pool.desk
         self.clock = ScriptedClock()
         self.desk.open(self.clock)
@@ -36,11 +37,17 @@ class House:
         if session == "bound":
             self.call(work.pid)
             self.others += 1
+        self.neighbours = [self.hold() for _ in range(threads - 1)]
+
+    def let_go(self) -> None:
+        """Let those beside the one that is struck come to their end."""
+        for lease in self.neighbours:
+            self.desk.give_back(lease)
 
     def start(self) -> None:
         """Bring a worker up."""
         self.key = next(self.keys)
-        self.worker = FakeInterpreter(self.key)
+        self.worker = FakeInterpreter(self.key, self.threads)
         self.desk.expect(self.key, "w")
         self.desk.ready(self.key, self.worker.real)
 
@@ -170,13 +177,15 @@ def at_every_line(
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__)
 @pytest.mark.parametrize("session", ["none", "new", "bound"])
+@pytest.mark.parametrize("threads", [1, 2])
 def test_an_interrupt_at_any_line_costs_no_worker_and_no_count(
-    scene: Callable[[House], None], session: str
+    scene: Callable[[House], None], session: str, threads: int
 ) -> None:
     """Wherever it strikes: nobody holds a worker, requests add up, and the next call is answered."""
     strikes = 0
-    for house, strike in at_every_line(lambda: House(session=session), scene):
+    for house, strike in at_every_line(lambda: House(session=session, threads=threads), scene):
         where = strike.struck
+        house.let_go()
         house.clock.wait = do_not_wait
         house.worker.channel.behave = lambda: "answer"
         status = house.desk.status()

@@ -54,7 +54,8 @@ def test_good_options_are_taken() -> None:
         cwd="/",
         memory=LEAST_MEMORY,
         limits={"nofile": LEAST_FILES, "core": 0},
-        threads=1,
+        threads=64,
+        native_threads=1,
         start_timeout=math.inf,
     )
 

@@ -115,8 +115,8 @@ def test_a_hub_runs_with_a_long_tmpdir(monkeypatch: pytest.MonkeyPatch, tmp_path
 def test_the_longest_path_that_fits_is_taken(no_leaks: None, clock: MonotonicClock) -> None:
     """The check is exact: one byte less than too long works, with a real socket in it."""
     with tempfile.TemporaryDirectory(dir="/tmp") as base:
-        # base / fill / treewarden-12345678 / 12345678.d
-        fill = 107 - len(base) - len("//treewarden-12345678/12345678.d")
+        # base / fill / treewarden-12345678 / 12345678.d63
+        fill = 107 - len(base) - len("//treewarden-12345678/12345678.d63")
         short, long = Path(base, "x" * fill), Path(base, "x" * (fill + 1))
         short.mkdir()
         long.mkdir()

@@ -22,7 +22,7 @@ class Deaf:
         self.clock = VirtualClock()
         self.done: list[str] = []
 
-    def charge(self, why: str, verdict: Verdict, call_id: int) -> bool:
+    def charge(self, why: str, verdict: Verdict, call_id: int = 0) -> bool:
         return True
 
     def signal(self, number: int) -> bool:

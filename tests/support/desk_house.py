@@ -72,11 +72,11 @@ class FakeChannel:
 class FakeInterpreter:
     """A worker without a process."""
 
-    def __init__(self, pid: int = 1) -> None:
+    def __init__(self, pid: int = 1, lanes: int = 1) -> None:
         self.pid = pid
         self.silence = ""
-        self.channel = FakeChannel()
-        self.channels = [self.channel]
+        self.channels = [FakeChannel() for _ in range(lanes)]
+        self.channel = self.channels[0]
         self.killed = False
 
     def kill(self, why: str) -> None:
@@ -106,6 +106,7 @@ def a_desk(
     ttl: float = 100.0,
     when_full: WhenFull = WhenFull.RAISE,
     max_overflow: int = 0,
+    threads: int = 1,
     lazy: bool = False,
 ) -> Desk:
     """Return a desk that is not open yet."""
@@ -117,5 +118,6 @@ def a_desk(
         session_ttl=ttl,
         when_full=when_full,
         max_overflow=max_overflow,
+        threads=threads,
         lazy=lazy,
     )

@@ -40,14 +40,15 @@ class Worker:
     failed_checks: int = 0
     free_since: int = 0
     so_loaded_since: int = 0
-    holder: Request | None = None
+    holders: list[Request] = attrs.field(factory=list)
 
 
 @final
 class Model:
     """A pool without clocks, heaps or lazy anything."""
 
-    def __init__(self, *, max_queue: int, when_full: WhenFull) -> None:
+    def __init__(self, *, max_queue: int, when_full: WhenFull, lanes: int = 1) -> None:
+        self.lanes = lanes
         self.max_queue = max_queue
         self.when_full = when_full
         self.workers: dict[int, Worker] = {}
@@ -70,7 +71,7 @@ class Model:
             return
         bound = None if request.session is None else self.bindings.get(request.session)
         free = sorted(
-            (each for each in self.workers.values() if each.state == "ready"),
+            (each for each in self.workers.values() if self.has_room(each)),
             key=lambda each: (each.overflow, each.free_since),
         )
         mine = [each for each in free if each.key == bound]
@@ -111,26 +112,35 @@ class Model:
         worker = self.workers.get(request.worker)
         if worker is None:
             return
-        worker.holder = None
+        worker.holders.remove(request)
         if not clean:
             worker.state = "terminating"
-        elif worker.state == "busy" or (worker.state == "degraded" and worker.healthy):
+        elif worker.state == "busy" or (worker.state == "degraded" and worker.healthy and not worker.holders):
             self.free(worker)
 
     def free(self, worker: Worker) -> None:
-        """A worker can take the next."""
-        worker.state = "ready"
+        """A worker can take the next, or more than one."""
+        worker.state = "busy" if worker.holders else "ready"
         self.turn += 1
         worker.free_since = worker.so_loaded_since = self.turn
-        fit = [each for each in self.waiting if each.wants in {None, worker.key}]
-        if fit:
+        while self.has_room(worker):
+            fit = [each for each in self.waiting if each.wants in {None, worker.key}]
+            if not fit:
+                return
             chosen = min(fit, key=lambda each: (-each.priority, each.number))
             self.waiting.remove(chosen)
             self.grant(chosen, worker)
 
+    def has_room(self, worker: Worker) -> bool:
+        """Return whether it can take a call."""
+        return worker.state in {"ready", "busy"} and len(worker.holders) < self.lanes
+
     def grant(self, request: Request, worker: Worker) -> None:
         """A request gets a worker; the first of its session takes the others along."""
-        request.worker, worker.holder, worker.state = worker.key, request, "busy"
+        request.worker, worker.state = worker.key, "busy"
+        worker.holders.append(request)
+        self.turn += 1
+        worker.free_since = worker.so_loaded_since = self.turn  # behind those that have more room
         self.granted += 1
         if request.session is None or request.session in self.bindings:
             return
@@ -172,7 +182,7 @@ class Model:
         worker.healthy = healthy
         if healthy:
             worker.failed_checks = 0
-            if worker.state == "degraded" and worker.holder is None:
+            if worker.state == "degraded" and not worker.holders:
                 self.free(worker)
             return
         worker.failed_checks += 1

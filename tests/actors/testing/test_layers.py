@@ -162,6 +162,48 @@ def test_calls_of_several_workers_run_at_once(a_pool: APool, tmp_path: Path) -> 
         assert [each.result(PATIENCE) for each in running] == [0, 1, 2, 3]
 
 
+def test_calls_of_one_worker_run_at_once_in_its_threads(a_pool: APool, tmp_path: Path) -> None:
+    """Two of a worker with two threads, by both ways of calling; a third waits until one of them is over."""
+    pool = a_pool(workers=1, threads=2)
+    with gates(tmp_path) as several, ThreadPoolExecutor(1) as callers:
+        first, second, third = (next(several) for _ in range(3))
+        running: list[Future[int]] = [
+            pool.submit(work.wait_at, str(first), 1),
+            callers.submit(pool.call, work.wait_at, str(second), 2),
+        ]
+        first.reached()
+        second.reached()
+        running.append(pool.submit(work.wait_at, str(third), 3))
+        assert (pool.status().waiting, pool.status().workers[0].state) == (1, "busy")
+        first.open()
+        third.reached()
+        assert pool.status().waiting == 0
+        second.open()
+        third.open()
+
+        assert [each.result(PATIENCE) for each in running] == [1, 2, 3]
+    status = pool.status()
+    assert (is_exact(status), status.ok, status.workers[0].state) == (True, 3, "ready")
+
+
+def test_a_death_ends_all_calls_of_its_worker(a_pool: APool, gate: Gate) -> None:
+    """Each caller is told, each call is counted once, and the next worker serves on."""
+    pool = a_pool(workers=1, threads=3)
+    held = [pool.submit(work.wait_at, str(gate)) for _ in range(2)]
+    gate.reached()
+    while pool.status().attempts < 2:
+        pool.call(abs, -1)
+
+    with pytest.raises(WorkerDied):
+        pool.call(work.leave, 3)
+    gate.open()
+
+    assert [type(each.exception(PATIENCE)) for each in held] == [WorkerDied] * 2
+    assert pool.call(abs, -1) == 1
+    status = pool.status()
+    assert (is_exact(status), status.lost, status.deaths) == (True, 3, 1)
+
+
 @pytest.mark.promise("mock-layer-spawns-nothing")
 @pytest.mark.promise("mock-parity")
 def test_no_call_takes_much_longer_than_the_others(a_pool: APool) -> None:
