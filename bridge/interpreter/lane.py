@@ -105,11 +105,9 @@ class Lane:
             words.started = call_id
             reporter.begin(call_id)
             answer = calls.perform(self._spec, body, window.run)
-            window.open = 0
             window.take_back()
         except CallInterrupted:
             # Before the call's own code, or while its failure was being described.
-            window.open = 0
             window.take_back()
             if words.started == call_id:
                 answer = (Kind.CANCELLED, [b"{}"])

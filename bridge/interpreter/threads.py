@@ -6,11 +6,10 @@ Imported where a worker runs several calls at a time only.
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from bridge.interpreter import current, sockets
 from bridge.interpreter.thread_window import ThreadWindow
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
     from bridge.interpreter.lane import Lane
 
 __all__ = ["run"]
-
-#: Bytes that are read at once of what says that a signal came: one for each.
-_SIGNALS: Final = 4096
 
 
 def run(board: Board, make: Callable[[int, Window], Lane], ready: Callable[[list[Lane]], None]) -> None:
@@ -51,9 +47,6 @@ def run(board: Board, make: Callable[[int, Window], Lane], ready: Callable[[list
             os._exit(1)
         os.eventfd_write(ended_fd, 1)
 
-    # Whichever thread the kernel gives a signal to, the main thread is to wake up for it.
-    signals_fd, told_fd = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-    signal.set_wakeup_fd(told_fd, warn_on_full_buffer=False)
     for number in range(len(board.lanes)):
         threading.Thread(target=work, args=(number,), name=f"treewarden/call-{number}", daemon=True).start()
     together.wait()
@@ -61,8 +54,6 @@ def run(board: Board, make: Callable[[int, Window], Lane], ready: Callable[[list
     together.wait()
     left = len(lanes)
     while left:
-        for source, _ in sockets.wait([(ended_fd, sockets.READABLE), (signals_fd, sockets.READABLE)]):
-            if source == ended_fd:
-                left -= os.eventfd_read(ended_fd)
-            else:
-                os.read(signals_fd, _SIGNALS)
+        # Linux gives a signal to the main thread unless that blocks it; this is where its handler runs.
+        sockets.wait([(ended_fd, sockets.READABLE)])
+        left -= os.eventfd_read(ended_fd)
