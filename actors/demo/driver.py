@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Final, final
 
 import attrs
@@ -63,7 +63,7 @@ class Driver:
         self._plan = plan
         self._poisons = poisons
         self._began = began
-        self._tasks: deque[Task] = deque(spread(plan.sessions, POISONS if poisons is not None else ()))
+        self._tasks = spread(plan.sessions, POISONS if poisons is not None else ())
         self._lock = threading.Lock()
         self._done = 0  #: files; written under the lock
         self._sessions: list[SessionOutcome] = []  #: appended by every thread
@@ -81,17 +81,16 @@ class Driver:
         A KeyboardInterrupt leaves at once: the threads end when the pool is closed.
         """
         each = _SESSIONS_PER_WORKER_UNDER_CHAOS if self._plan.strikes else _SESSIONS_PER_WORKER
-        count = each * self._pool.options.workers
-        threads = [
-            threading.Thread(target=self._drive, name=f"driver-{number}", daemon=True)
-            for number in range(min(count, len(self._tasks)))
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            while thread.is_alive():
+        threads = ThreadPoolExecutor(each * self._pool.options.workers, "driver")
+        try:
+            running = {threads.submit(self._perform, task) for task in self._tasks}
+            while running:
                 watch(self._moment())
-                thread.join(_TICK)
+                ended, running = wait(running, _TICK, FIRST_EXCEPTION)
+                for task in ended:
+                    self._look_at(task.exception())
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
         seconds = time.monotonic() - self._began
         interrupted = self._stopping and self._failure is None
         self._settle(watch)
@@ -119,21 +118,10 @@ class Driver:
             watch(self._moment())
             pause.wait(_TICK)
 
-    def _drive(self) -> None:
-        """Take one task after the other; the body of each thread."""
-        while not self._stopping:
-            try:
-                task = self._tasks.popleft()
-            except IndexError:
-                return
-            try:
-                self._perform(task)
-            except PoolError as error:
-                self._fail(one_line(error))
-            except Exception as error:  # a thread has nobody above it to tell
-                self._fail(f"{type(error).__name__}: {one_line(error)}")
-
     def _perform(self, task: Task) -> None:
+        """Do one task, in a thread of its own; none that had not begun when the run was to stop."""
+        if self._stopping:
+            return
         if isinstance(task, Poison):
             session = self._pool.session(f"poison#{task.path}")
             assert self._poisons is not None
@@ -148,9 +136,11 @@ class Driver:
         )
         self._sessions.append(run.run())
 
-    def _fail(self, why: str) -> None:
-        self._failure = self._failure or why
-        self._stopping = True
+    def _look_at(self, error: BaseException | None) -> None:
+        """A task has ended: with an error, the run cannot go on."""
+        if error is not None and self._failure is None:
+            what = "" if isinstance(error, PoolError) else f"{type(error).__name__}: "
+            self._failure, self._stopping = what + one_line(error), True
 
     def _count(self) -> None:
         with self._lock:
