@@ -17,13 +17,13 @@ from bridge.cancel import CancelOutcome
 from bridge.certificate import CallRecord, ExitStatus
 from bridge.enforcement import CANCELLED, OVERRAN
 from bridge.errors import CallCancelled, CallDeadline, ChannelUnavailable, WorkerDied
-from bridge.interpreter import calls
+from bridge.interpreter import calls, current
 from bridge.interpreter.interruption import CallInterrupted
 from bridge.launchers.fake import boot_spec
 from bridge.options import InterpreterOptions
 from bridge.outcome import decode_plain_result, decode_result, error_of
 from bridge.payload import EncodedCall
-from bridge.reports import Progress
+from bridge.reports import Progress, progress_of
 from bridge.switchboard import READABLE
 from bridge.wire.codec import PICKLE
 from bridge.wire.frames import Kind
@@ -43,8 +43,17 @@ _END: Final = 1.0
 class MockTurn:
     """One call, and the stage of its answer."""
 
-    def __init__(self, owner: MockInterpreter, clock: Clock, id: int, label: str, timeout: float) -> None:
+    def __init__(
+        self,
+        owner: MockInterpreter,
+        clock: Clock,
+        id: int,
+        label: str,
+        timeout: float,
+        on_progress: Callable[[Progress], None] | None,
+    ) -> None:
         self._owner = owner
+        self._on_progress = on_progress
         self._clock = clock
         self.id = id
         self.label = label
@@ -57,8 +66,42 @@ class MockTurn:
         #: What struck its caller's thread, which computes the answer: nothing of the call's.
         self.struck: BaseException | None = None
         self.interrupted = False  #: whether its rest was cut short
-        self._gate = threading.Lock()  # opened when a call that rests is to end
+        self._stirred = False  # whether it is to end; only ever becomes true
+        self._gate = threading.Lock()  # opened then, for a call that rests
         self._gate.acquire()
+
+    @property
+    def window(self) -> MockTurn:
+        """For ``cancelled``."""
+        return self
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether it is to end."""
+        return self._stirred or self._clock.now() >= self.due
+
+    @property
+    def reporter(self) -> MockTurn:
+        """For ``report``."""
+        return self
+
+    def report(self, body: bytes) -> None:
+        """Tell its caller, at once: there is nothing between the two."""
+        if self._on_progress is not None:
+            try:
+                self._on_progress(progress_of(self._owner, [memoryview(body)]))
+            except BaseException as error:
+                self.struck = error
+                raise
+
+    def offer(self, _: bytes) -> bool:
+        """Send no log record: no handler makes any."""
+        return False
+
+    insist = offer
+
+    def disown(self) -> None:
+        """In a forked copy of the test's process: nothing is sent anyway."""
 
     @property
     def is_answered(self) -> bool:
@@ -82,6 +125,7 @@ class MockTurn:
         kwargs: Mapping[str, Any],
     ) -> Any:
         """Have the call answered, and keep apart what is raised in this thread and not by the answer: an interrupt."""
+        current.enter(self)
         try:
             return answers.run(self, function, args, kwargs)
         except (Exception, CallInterrupted, SystemExit):
@@ -89,6 +133,8 @@ class MockTurn:
         except BaseException as error:
             self.struck = error
             raise
+        finally:
+            current.leave()
 
     def end(self, status: ExitStatus) -> None:
         """Let the interpreter end; see ``Stage``."""
@@ -96,6 +142,7 @@ class MockTurn:
 
     def stir(self) -> None:
         """Have it end, if it rests, or when it will."""
+        self._stirred = True
         open_gate(self._gate)
 
 
@@ -141,7 +188,7 @@ class MockChannel:
     def call(
         self, request: EncodedCall, *, timeout: float, on_progress: Callable[[Progress], None] | None = None
     ) -> Any:
-        turn = self._enter(request, timeout)
+        turn = self._enter(request, timeout, on_progress)
         try:
             self._perform(turn, request)
             if turn.struck is not None:
@@ -154,7 +201,7 @@ class MockChannel:
     def begin(
         self, request: EncodedCall, *, timeout: float, on_progress: Callable[[Progress], None] | None = None
     ) -> MockTurn:
-        turn = self._enter(request, timeout)
+        turn = self._enter(request, timeout, on_progress)
         name = f"{self._owner.worker}/call"
         threading.Thread(target=self._perform, args=(turn, request), name=name, daemon=True).start()
         return turn
@@ -198,7 +245,9 @@ class MockChannel:
             if self._turn is None:
                 self._close_fd()
 
-    def _enter(self, request: EncodedCall, timeout: float) -> MockTurn:
+    def _enter(
+        self, request: EncodedCall, timeout: float, on_progress: Callable[[Progress], None] | None
+    ) -> MockTurn:
         checked_timeout(timeout)
         ended = self._owner.certificate(0.0)
         if ended is not None:
@@ -210,7 +259,9 @@ class MockChannel:
             raise ChannelUnavailable(self._owner.worker, "another call holds it")
         self._clean = False
         self._last_id += self._step
-        self._turn = turn = MockTurn(self._owner, self._clock, self._last_id, request.label, timeout)
+        self._turn = turn = MockTurn(
+            self._owner, self._clock, self._last_id, request.label, timeout, on_progress
+        )
         if self._owner.certificate(0.0) is not None:  # in this moment: it did not see the call
             self.owner_ended()
         return turn

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, final
 
 import zmq
 
-from bridge.interpreter import calls
+from bridge.interpreter import calls, current
 from bridge.interpreter.interruption import Achieved, CallInterrupted
+from bridge.interpreter.reporting import Reporter
 from bridge.process_group import wait_readable
 from bridge.wire import exchange
 from bridge.wire.boot_spec import BootSpec
@@ -43,7 +44,19 @@ class FakeLane:
         self._running = 0  # the call; read by others, too
         self._noted = (0, Achieved.TOO_LATE)  # the last call that did not end of itself; likewise
         self._stirred = threading.Event()  # a call that rests is to end
+        self._data: Any = None
+        self.reporter = Reporter(self._send_report)
         self.thread = threading.Thread(target=self._main, name=f"fake/{owner.pid}/{number}", daemon=True)
+
+    @property
+    def window(self) -> FakeLane:
+        """For ``cancelled``."""
+        return self
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the running call is to end."""
+        return self._running != 0 and self._words.cancelled == self._running
 
     def achieved(self, call_id: int) -> Achieved | None:
         """Return what cancelling the call *call_id* has achieved; None: it has not ended yet. From any thread."""
@@ -54,7 +67,7 @@ class FakeLane:
 
     def interrupt(self) -> None:
         """End the call that rests, if it is cancelled: no signal ends any other that runs in this process. Any thread."""
-        if self._running and self._words.cancelled == self._running:
+        if self.is_cancelled:
             self._stirred.set()
 
     def stir(self) -> None:
@@ -68,13 +81,16 @@ class FakeLane:
 
     def _main(self) -> None:
         context: Any = zmq.Context()
+        current.enter(self)
         try:
             with context.socket(zmq.DEALER) as data:
+                self._data = data
                 data.linger = 0
                 data.connect(self._endpoint)
                 exchange.send(data, Kind.HELLO, self._owner.identity.incarnation, 0, [self._owner.hello()])
                 self._serve(data)
         finally:
+            current.leave()
             context.term()
 
     def _serve(self, data: Any) -> None:
@@ -99,7 +115,9 @@ class FakeLane:
             answer: Answer = (Kind.CANCELLED, [b""])
         else:
             self._words.started = call_id
+            self.reporter.begin(call_id)
             answer = calls.perform(self._spec, body, self._run)
+            self.reporter.end()
             if answer[0] is Kind.ERROR and self._stirred.is_set():
                 self._noted = (call_id, Achieved.INTERRUPTED)
                 answer = (Kind.CANCELLED, answer[1])
@@ -110,3 +128,7 @@ class FakeLane:
             self._words.finished = call_id
             if self._words.cancelled == call_id:
                 self._owner.tell(call_id)
+
+    def _send_report(self, call_id: int, report: bytes) -> None:
+        # In the call's own thread, which is this one: another has no lane.
+        exchange.send(self._data, Kind.PROGRESS, self._owner.identity.incarnation, call_id, [report])

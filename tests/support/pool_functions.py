@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bridge.interpreter import report
+from bridge.interpreter import cancelled, report
 
 _STATE: dict[str, list[Any]] = {}
 
@@ -72,6 +72,21 @@ def wait_at(gate: str, value: Any = None) -> Any:
     """Wait at a gate of the test's until it is opened, and return *value*."""
     Path(gate).read_bytes()
     return value
+
+
+def tell_how_far(steps: int) -> int:
+    """Report each of so many steps, and return how many there were."""
+    for step in range(steps):
+        report(step, steps, f"step {step}")
+    return steps
+
+
+def ask_whether_to_end(gate: str) -> str:
+    """Wait at a gate of the test's, and return once this is to end."""
+    Path(gate).read_bytes()
+    while not cancelled():
+        pass
+    return "asked"
 
 
 def wait_at_and_tell(gate: str) -> int:

@@ -32,6 +32,8 @@ from actors.testing.answers import Answers
 from actors.testing.layers import LAYERS, layered_pool
 from bridge.cancel import CancelOutcome
 from bridge.certificate import CallRecord, Phase, Verdict
+from bridge.ladder import Graces
+from bridge.options import InterpreterOptions
 
 pytestmark = pytest.mark.parametrize("pool_layer", LAYERS)
 
@@ -44,7 +46,15 @@ PATIENCE = 30.0
 def answers() -> Answers:
     """What the functions of ``pool_functions`` do, on the layers where they do not run themselves."""
     answers = Answers()
-    for function in (abs, work.fail, work.wait_at, work.remember, work.recall):
+    for function in (
+        abs,
+        work.fail,
+        work.wait_at,
+        work.remember,
+        work.recall,
+        work.tell_how_far,
+        work.ask_whether_to_end,
+    ):
         answers.put(function, result_of=function)
     answers.put(work.after, result_of=lambda _, value: value, takes=0.3)
     answers.put(work.leave, dies=3)
@@ -84,6 +94,34 @@ def test_results_and_errors_come_back(a_pool: APool) -> None:
     assert isinstance(failed, ValueError)
     assert isinstance(failed.__cause__, RemoteTraceback)
     assert [str(each) for each in pool.map(work.fail, ["a", "b"], on_error="return")] == ["a", "b"]
+
+
+def test_reports_reach_who_asked_for_them(a_pool: APool) -> None:
+    """In order, of a call; of a submitted one the last is kept."""
+    pool = a_pool(workers=1)
+    heard: list[tuple[float, float | None, str]] = []
+
+    assert pool.call(work.tell_how_far, 3, on_progress=lambda p: heard.append((p.n, p.total, p.note))) == 3
+    submitted = pool.submit(work.tell_how_far, 5)
+
+    assert heard == [(0, 3, "step 0"), (1, 3, "step 1"), (2, 3, "step 2")]
+    assert submitted.result(PATIENCE) == 5
+    assert submitted.progress is not None
+    assert (submitted.progress.n, submitted.progress.total) == (4, 5)
+
+
+def test_a_call_can_ask_whether_it_is_to_end(a_pool: APool, gate: Gate) -> None:
+    """One that is cancelled sees it, ends in good order, and leaves its worker to the next."""
+    pool = a_pool(workers=1, interpreter=InterpreterOptions(graces=Graces(flag=PATIENCE)))
+    asked = pool.submit(work.ask_whether_to_end, str(gate))
+    gate.reached()
+    assert asked.cancel()
+    gate.open()
+
+    assert pool.call(abs, -1) == 1
+    status = pool.status()
+    # It came back of itself, with a result that nobody waits for any more.
+    assert (status.ok, status.deaths, is_exact(status)) == (2, 0, True)
 
 
 def test_what_crosses_is_a_copy(a_pool: APool) -> None:
