@@ -42,6 +42,7 @@ class WorkerStatus:
     overflow: bool  #: beyond the pool's target, and ended when nobody has needed it for a while
     pid: int | None  #: None before its interpreter runs
     silence: str  #: why its process is held to be dead, though it is kept (``on_silence="log"``); else empty
+    running: int  #: calls that it has now; more than one only with ``Pool(threads=...)``
     calls: int  #: given to this incarnation
     restarts: int  #: earlier incarnations of this name
     #: Calls given to this name, earlier incarnations included; when none runs it is
