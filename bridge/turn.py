@@ -22,13 +22,14 @@ from bridge.reports import Progress, Reporter, log_record_of, progress_of
 from bridge.wire import exchange
 from bridge.wire.board import Words
 from bridge.wire.codec import PICKLE
-from bridge.wire.frames import Fault, Header, Kind, WireError
+from bridge.wire.frames import HEADER_SIZE, Fault, Kind, WireError, opening_of, usual
 from supervision.clock import Clock
 from supervision.events import Event
 
 __all__ = ["Incarnation", "Socket", "Turn", "Wires", "receive"]
 
 Socket = zmq.Socket[bytes]
+_Answer = tuple[Kind, list[memoryview]]
 
 #: As a number: a member of an enumeration takes five times as long.
 _POLLIN: Final = int(zmq.POLLIN)
@@ -84,11 +85,13 @@ class Wires:
     codec: str
     conversation: Conversation  #: replaced by the hub's thread at open, and by close
     bare: exchange.Bare = attrs.field(init=False)
+    opening: bytes = attrs.field(init=False)  #: how a result begins
     #: What a call waits for: a message, or the interpreter's death.
     watched: list[Any] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.bare = exchange.Bare(self.socket)
+        self.opening = opening_of(Kind.RESULT, self.owner.incarnation)
         self.watched = [(self.socket, _POLLIN), (self.pidfd, _POLLIN)]
 
 
@@ -104,7 +107,7 @@ class Turn:
     """
 
     # Here, and not in __init__, which runs for each call: what few calls change.
-    _answer: exchange.Message | None = None
+    _answer: _Answer | None = None
     _broken: ProtocolError | None = None
     id = 0  #: of the call; 0 until it is about to be sent
     since = 0.0  #: when that was
@@ -134,11 +137,12 @@ class Turn:
         """Take what has come; never blocks. Returns whether ``end`` will not wait for the interpreter to say more."""
         try:
             for _ in range(_AT_ONCE):
-                message = receive(self._wires.bare)
-                if message is None:
+                try:
+                    first = self._wires.bare.recv(exchange.NOBLOCK)
+                except zmq.Again:
                     return False
-                if self._is_answer(message):
-                    self._answer = message
+                self._answer = self._read(first)
+                if self._answer is not None:
                     return True
         except ProtocolError as error:
             self._broken = error
@@ -169,24 +173,24 @@ class Turn:
         wires = self._wires
         if self._broken is not None:
             raise self._broken
-        header, body = self._answer or self._await_answer()
-        error = self._error(header, body)
+        kind, body = self._answer or self._await_answer()
+        error = None if kind is Kind.RESULT else self._error(kind, body)
         result: Any = body
         if wires.codec != PICKLE:
             if error is None:
                 # In here: what cannot be read is a fault of the peer.
                 result = decode_plain_result(body)
-            elif header.kind is Kind.CANCELLED and not wires.enforcement.is_active:
+            elif kind is Kind.CANCELLED and not wires.enforcement.is_active:
                 raise ProtocolError(Fault.UNEXPECTED, "CANCELLED, and nobody has cancelled the call")
         # Before the look: who wants to end this call does the reverse (see Enforcement.begin).
         self.over = True
         if not wires.enforcement.is_active or self._lives_on():
             self.clean = True
-        elif header.kind is Kind.CANCELLED:
+        elif kind is Kind.CANCELLED:
             error = CallCancelled(self.label, True, wires.owner.account(_CONFIRMATION))
         return error, result
 
-    def _await_answer(self) -> exchange.Message:
+    def _await_answer(self) -> _Answer:
         wires, since, timeout, left = self._wires, self.since, self._timeout, self._timeout
         socket, watched, now = wires.socket, wires.watched, wires.clock.now
         while True:
@@ -209,10 +213,28 @@ class Turn:
                 return self._last_answer()
             left = max(0.0, since + timeout - now())
 
-    def _take(self) -> exchange.Message | None:
-        """Take one message; return it if it is the answer."""
-        message = receive(self._wires.bare)
-        return message if message is not None and self._is_answer(message) else None
+    def _take(self) -> _Answer | None:
+        """Take one message, if there is one; return it if it is the answer."""
+        try:
+            first = self._wires.bare.recv(exchange.NOBLOCK)
+        except zmq.Again:
+            return None
+        return self._read(first)
+
+    def _read(self, first: bytes) -> _Answer | None:
+        """Take the rest of a message, and return it if it is the answer.
+
+        Raises:
+            ProtocolError: If it is not well formed, or may not come.
+        """
+        wires = self._wires
+        if usual(first, wires.opening) == self.id:
+            return Kind.RESULT, [memoryview(first)[HEADER_SIZE:]]
+        try:
+            message = exchange.read(wires.bare, first)
+        except WireError as error:
+            raise ProtocolError(error.fault, error.detail) from None
+        return (message[0].kind, message[1]) if self._is_answer(message) else None
 
     def _is_answer(self, message: exchange.Message) -> bool:
         """Return whether *message* is the answer; what comes before it is passed on here."""
@@ -231,7 +253,7 @@ class Turn:
             return True
         return False
 
-    def _last_answer(self) -> exchange.Message:
+    def _last_answer(self) -> _Answer:
         """Return the answer of an interpreter that died after giving it.
 
         Raises:
@@ -286,10 +308,8 @@ class Turn:
         # It died by itself, perhaps in the moment of its deadline; that is the better account.
         return WorkerDied(certificate, started)
 
-    def _error(self, header: Header, body: list[memoryview]) -> Exception | None:
+    def _error(self, kind: Kind, body: list[memoryview]) -> Exception:
         """Return what an answer that is no result tells."""
-        if header.kind is Kind.RESULT:
-            return None
-        if header.kind is Kind.CANCELLED:
+        if kind is Kind.CANCELLED:
             return cancelled_of(self.label, body)
         return error_of(self.label, body, self._wires.codec == PICKLE)

@@ -94,8 +94,7 @@ class Lane:
 
     def _serve(self) -> None:
         """Run one call; what it returns or raises is answered, what it holds is gone at the end."""
-        header, body = self._heard.take(self._data)
-        call_id = header.call_id
+        call_id, body = self._heard.take_call(self._data)
         words, window, reporter = self._words, self.window, self.reporter
 
         answer: Answer = (Kind.CANCELLED, [b""])

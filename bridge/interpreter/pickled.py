@@ -22,6 +22,9 @@ def load(spec: BootSpec, frames: Sequence[memoryview]) -> Any:
     Raises:
         BaseException: Whatever unpickling raises, or loading the service's main module.
     """
+    met = call_body.met_before(frames)
+    if met is not None:
+        return (met[0], *codec.loads(met[1]))
     reference, rest, mentions_main = call_body.split(frames)
     if mentions_main:
         main_module.load(spec)

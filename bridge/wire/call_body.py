@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from types import BuiltinFunctionType, FunctionType
 from typing import Any, NamedTuple
 
-__all__ = ["Reference", "join", "reference_to", "split", "target_of"]
+__all__ = ["Reference", "join", "met_before", "reference_to", "split", "target_of"]
 
 #: Whether the call may refer to the service's main module; the length of the pickle that follows, 0: of the whole call.
 _HEAD = struct.Struct("<HH")
@@ -56,6 +56,19 @@ def reference_to(target: Any) -> Reference | None:
         del _sent[target]
         return None
     return known
+
+
+def met_before(body: Sequence[memoryview]) -> tuple[Any, list[memoryview]] | None:
+    """Return what is called, and the frames of its arguments, if that is known at a glance; None: ``split`` tells."""
+    first = body[0]
+    if len(body) > 1 or len(first) < _HEAD.size:
+        return None
+    mentions_main, length = _HEAD.unpack_from(first)
+    end = _HEAD.size + length
+    known = None if mentions_main else _met.get(first[_HEAD.size : end].tobytes())
+    if known is None or known.namespace.get(known.name) is not known.target or len(first) == end:
+        return None
+    return known.target, [first[end:]]
 
 
 def target_of(pickled: bytes) -> Any:

@@ -11,9 +11,9 @@ from typing import Any, Protocol, final
 
 from bridge.wire.frames import HEADER_SIZE, Header, Kind, check_body, pack, unpack
 
-__all__ = ["Bare", "Message", "MessageSocket", "receive", "send"]
+__all__ = ["NOBLOCK", "Bare", "Message", "MessageSocket", "read", "receive", "send"]
 
-_NOBLOCK = 1  # zmq.NOBLOCK
+NOBLOCK = 1  #: zmq.NOBLOCK
 _SNDMORE = 2  # zmq.SNDMORE
 _RCVMORE = 13  # zmq.RCVMORE
 
@@ -56,7 +56,7 @@ def send(
         WireError: If *body* is too large for its kind; nothing was sent.
         zmq.Again: If there is no peer or no room (only without *block*); nothing was sent.
     """
-    flags = 0 if block else _NOBLOCK
+    flags = 0 if block else NOBLOCK
     first = pack(kind, incarnation, call_id, body)
     last = len(body) - 1
     if last < 1:
@@ -80,12 +80,20 @@ def receive(socket: MessageSocket) -> Message:
             should.
         zmq.Again: If there is none.
     """
-    first = socket.recv(_NOBLOCK)
+    return read(socket, socket.recv(NOBLOCK))
+
+
+def read(socket: MessageSocket, first: bytes) -> Message:
+    """Take the rest of the message whose *first* frame was taken; as ``receive``.
+
+    Raises:
+        WireError: Likewise.
+    """
     try:
         header = unpack(first)
     except ValueError:
         while socket.get(_RCVMORE):
-            socket.recv(_NOBLOCK, False)
+            socket.recv(NOBLOCK, False)
         raise
     body = [memoryview(first)[HEADER_SIZE:]]
     size = len(first) - HEADER_SIZE
@@ -95,7 +103,7 @@ def receive(socket: MessageSocket) -> Message:
     frames = 0
     while socket.get(_RCVMORE):
         # Kept where ZeroMQ put it.
-        part = socket.recv(_NOBLOCK, False).buffer
+        part = socket.recv(NOBLOCK, False).buffer
         size += part.nbytes
         frames += 1
         # More than was announced is read and not kept.

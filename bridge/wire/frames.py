@@ -25,8 +25,10 @@ __all__ = [
     "Kind",
     "WireError",
     "check_body",
+    "opening_of",
     "pack",
     "unpack",
+    "usual",
 ]
 
 VERSION = 1  #: Raised with every change of a header or a payload that an older end would misread.
@@ -38,6 +40,9 @@ CAPABILITIES = ("progress",)
 _MAGIC = b"TWdn"
 _HEADER = struct.Struct("!4sHHIQQQ")
 HEADER_SIZE = _HEADER.size
+#: A header is told apart in two: what is known beforehand of the message that is waited for, and what is not.
+_KNOWN = struct.Struct("!4sHHIQ")
+_REST = struct.Struct("!QQ")
 
 
 class Kind(enum.IntEnum):
@@ -161,6 +166,26 @@ def unpack(data: bytes | memoryview) -> Header:
         _check_size(kind, frames, size)
     # As Header(...) does, without its function of Python's.
     return _new(Header, (kind, incarnation, call_id, frames, size))
+
+
+def opening_of(kind: Kind, incarnation: int) -> bytes:
+    """Return how every message begins that is of this kind and incarnation, and in one frame."""
+    return _KNOWN.pack(_MAGIC, VERSION, kind, 0, incarnation)
+
+
+def usual(data: bytes, opening: bytes) -> int | None:
+    """Return the call of a message as it should be, seen at a glance; None: it is to be looked at closely, by ``unpack``.
+
+    Args:
+        data: The first frame of a message.
+        opening: Of the messages that are waited for, from ``opening_of``.
+    """
+    if data.startswith(opening) and len(data) >= HEADER_SIZE:
+        call_id: int
+        call_id, size = _REST.unpack_from(data, _KNOWN.size)
+        if size == len(data) - HEADER_SIZE and size <= _SMALL:
+            return call_id
+    return None
 
 
 def check_body(header: Header, frames: int, size: int) -> None:

@@ -32,6 +32,12 @@ def test_the_child_takes_it_or_says_what_is_wrong(rng: random.Random) -> None:
     assert set(fuzzing.feed_child(rng, 8)) <= set(Fault)
 
 
+@pytest.mark.promise("malformed-frames")
+def test_what_is_seen_at_a_glance_is_what_a_close_look_sees() -> None:
+    """A call that begins as it should is taken without a look at each field; of every message both ways hear the same."""
+    assert fuzzing.compare_ways(random.Random(1), 3000) > 300
+
+
 def test_the_fuzzing_finds_every_fault() -> None:
     """The inputs are not all refused for one reason: each class of a fault that bytes can have comes up."""
     rng = random.Random(1)

@@ -18,7 +18,7 @@ from bridge.protocol import Line
 from bridge.wire import exchange
 from bridge.wire.frames import VERSION, Fault, Kind, WireError
 
-__all__ = ["INCARNATION", "Script", "feed_child", "feed_host", "message", "spoilt"]
+__all__ = ["INCARNATION", "Script", "compare_ways", "feed_child", "feed_host", "message", "spoilt"]
 
 INCARNATION = 3
 _NONCE, _PID = "n", 7
@@ -169,3 +169,36 @@ def feed_child(rng: random.Random, count: int) -> list[Fault]:
                 assert header.call_id > last
                 last = header.call_id
     return faults
+
+
+def compare_ways(rng: random.Random, count: int) -> int:
+    """Have *count* messages heard as a lane hears its calls, the short way and the long one; return how many were taken.
+
+    Raises:
+        AssertionError: The two do not hear the same.
+    """
+    ways = [(Script(), Hearing(INCARNATION, {Kind.CALL})) for _ in range(2)]
+    (short, short_ears), (long, long_ears) = ways
+    taken = last = 0
+    for _ in range(count):
+        frames = message(rng, kind=Kind.CALL if rng.random() < 0.7 else None, last=last + 1)
+        frames = spoilt(rng, frames) if rng.random() < 0.5 else frames
+        for script, _ in ways:
+            script.waiting.append([*frames])
+        while long.has_more:
+            heard: Any
+            expected: Any
+            try:
+                header, body = long_ears.take(long)
+                last, taken = header.call_id, taken + 1
+                expected = header.call_id, [bytes(part) for part in body]
+            except WireError as error:
+                expected = str(error)
+            try:
+                call_id, parts = short_ears.take_call(short)
+                heard = call_id, [bytes(part) for part in parts]
+            except WireError as error:
+                heard = str(error)
+            assert heard == expected
+        assert not short.has_more
+    return taken
