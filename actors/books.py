@@ -125,7 +125,8 @@ class Books:
         if refusal is None and timeout <= spent:
             lease.refuse(CallExpired(self.pool, lease.timeout), Outcome.TIMEOUT)
             return True
-        refusal = refusal or self.sessions.admit(ticket, now)
+        if ticket.session is not None:
+            refusal = refusal or self.sessions.admit(ticket, now)
         if refusal is None:
             key = self._scheduler.checkout(ticket, now)
             if key is not None:

@@ -39,6 +39,11 @@ class _Free:
             heapq.heappush(self._order, load)
         level[key] = None
 
+    def take_first(self) -> int:
+        key, load = self.loads.popitem(last=False)
+        self._leave(key, load)
+        return key
+
     def discard(self, key: int) -> None:
         load = self.loads.pop(key, None)
         if load is not None:
@@ -89,9 +94,10 @@ class IdleWorkers:
         self._own.discard(key)
         self._overflow.discard(key)
 
-    def first(self) -> int:
-        """Return the next one for a call that may run anywhere: the longest idle."""
-        return next(iter(self._own.loads or self._overflow.loads))
+    def take_first(self) -> int | None:
+        """Take out, and return, the next one for a call that may run anywhere: the longest idle. None: none is free."""
+        free = self._own if self._own.loads else self._overflow
+        return free.take_first() if free.loads else None
 
     def least_loaded(self) -> int:
         """Return the next one for a new session: where the fewest live, so that they spread.

@@ -174,12 +174,23 @@ class Scheduler:
 
         The ticket's session, if it has one, must be neither lost nor expired: the desk has looked.
         """
-        wanted = self._bound_worker(ticket)
+        wanted = None if ticket.session is None else self.affinity.worker_of(ticket.session)
+        key: int | None = None
         if wanted is not None and wanted in self._idle:
-            return self._take(ticket, wanted, now)
-        if self._idle and (wanted is None or ticket.mode is SessionMode.HINT):
-            new = wanted is None and ticket.session is not None and self.affinity.binds
-            return self._take(ticket, self._idle.least_loaded() if new else self._idle.first(), now)
+            key = wanted
+            self._idle.discard(key)
+        elif wanted is None and ticket.session is not None and self.affinity.binds:
+            if self._idle:
+                key = self._idle.least_loaded()
+                self._idle.discard(key)
+        elif wanted is None or ticket.mode is SessionMode.HINT:
+            key = self._idle.take_first()
+        if key is not None:
+            row = self.rows[key]
+            self._grant(ticket, row, now)
+            if row.free:
+                self._idle.add(key, overflow=row.overflow)  # behind those that have more
+            return key
         if wanted is None or ticket.mode is not SessionMode.STRICT_FAIL_FAST:
             self._enqueue(ticket)
         return None
@@ -289,7 +300,7 @@ class Scheduler:
 
     def _offer(self, row: Row, now: float) -> tuple[Ticket, int] | None:
         """*row*'s worker can take a call: give it to who is next, else it is free."""
-        ticket = self.waiters.first_for(row.key)
+        ticket = self.waiters.first_for(row.key) if self.waiters else None
         if ticket is None:
             self._idle.add(row.key, overflow=row.overflow)
             return None
@@ -312,14 +323,6 @@ class Scheduler:
         row.calls, book.attempts, ticket.book, ticket.lane, ticket.key = (
             row.calls + 1, book.attempts + 1, book, lane, key,
         )  # fmt: skip
-        return key
-
-    def _take(self, ticket: Ticket, key: int, now: float) -> int:
-        self._idle.discard(key)
-        row = self.rows[key]
-        self._grant(ticket, row, now)
-        if row.free:
-            self._idle.add(key, overflow=row.overflow)  # behind those that have more
         return key
 
     def _bind(self, session: str, key: int) -> None:
