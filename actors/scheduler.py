@@ -209,8 +209,8 @@ class Scheduler:
             row.life.on(WorkerEvent.RESTORE, now)  # it was restored while it was out
         else:
             return None  # it is to end, or to rest
-        if held:
-            self._idle.discard(key)  # it may be there for another of its lanes; it goes to the end
+        if len(row.free) > 1:
+            self._idle.discard(key)  # it is there for another of its lanes; it goes to the end
         return self._offer(row, now)
 
     def more(self, key: int, now: float) -> tuple[Ticket, int] | None:
