@@ -34,9 +34,10 @@ class Caller:
         multiplexer: Likewise.
         session: The session whose calls these are; None: none.
         mode: What they do when its worker is not free.
+        ttl: Seconds without use after which it expires; None: as the pool says.
     """
 
-    __slots__ = ("_session", "calling", "mode", "multiplexer")
+    __slots__ = ("_session", "calling", "mode", "multiplexer", "ttl")
 
     def __init__(
         self,
@@ -44,11 +45,13 @@ class Caller:
         multiplexer: Multiplexer,
         session: str | None = None,
         mode: SessionMode = SessionMode.STRICT_QUEUE,
+        ttl: float | None = None,
     ) -> None:
         self.calling = calling
         self.multiplexer = multiplexer
         self._session = session
         self.mode = mode
+        self.ttl = ttl
 
     def call(
         self,
@@ -167,7 +170,9 @@ class Caller:
         )
 
     def _lease(self, priority: int) -> Lease:
-        return Lease(self._session, mode=self.mode, priority=priority)
+        return Lease(self._session, ttl=self.ttl, mode=self.mode, priority=priority)
 
     def _submission(self, priority: int, *, limit: float = math.inf) -> Submission:
-        return Submission(self.multiplexer, self._session, mode=self.mode, priority=priority, limit=limit)
+        return Submission(
+            self.multiplexer, self._session, ttl=self.ttl, mode=self.mode, priority=priority, limit=limit
+        )

@@ -140,21 +140,21 @@ class Desk:
         self._do(self._books.give_back, lease)
         lease.over = True
 
-    def rebind(self, session: str) -> None:
+    def rebind(self, session: str, ttl: float | None = None) -> None:
         """Let *session* be bound anew at its next call; the state that its old worker held is given up."""
-        self._do(self._books.sessions.affinity.rebind, session, self.now())
+        self._do(self._books.sessions.affinity.rebind, session, self.now(), ttl)
 
     def end_session(self, session: str) -> None:
         """Forget *session*; fine if it is not known."""
         self._do(self._books.sessions.affinity.end, session)
 
-    def touch_session(self, session: str) -> None:
+    def touch_session(self, session: str, ttl: float | None = None) -> None:
         """Note that *session* is used; it begins, if it is not known.
 
         Raises:
             SessionExpired: It was not used for its time to live.
         """
-        self._do(self._books.sessions.touch, session, self.now())
+        self._do(self._books.sessions.touch, session, self.now(), ttl)
 
     def worker_of(self, session: str) -> int:
         """Return the incarnation that *session* is bound to; asking is no use of it.

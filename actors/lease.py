@@ -29,11 +29,12 @@ class Lease:
         self,
         session: str | None = None,
         *,
+        ttl: float | None = None,
         mode: SessionMode = SessionMode.STRICT_QUEUE,
         priority: int = 0,
     ) -> None:
         #: Its ``key`` is the worker that is held; written under the desk's lock.
-        self.ticket = Ticket(session, mode=mode, priority=priority)
+        self.ticket = Ticket(session, ttl=ttl, mode=mode, priority=priority)
         self.patient = False  #: whether it waits where the queue is full, whatever the pool's rule; set before the checkout
         self.timeout = 0.0  #: seconds that its caller gave it; likewise
         self.interpreter: InterpreterFace | None = None  #: of that worker; likewise

@@ -40,11 +40,12 @@ class Submission(Lease):
         multiplexer: Multiplexer,
         session: str | None = None,
         *,
+        ttl: float | None = None,
         mode: SessionMode = SessionMode.STRICT_QUEUE,
         priority: int = 0,
         limit: float = math.inf,
     ) -> None:
-        super().__init__(session, mode=mode, priority=priority)
+        super().__init__(session, ttl=ttl, mode=mode, priority=priority)
         self.limit = limit  #: seconds from when it has a worker
         self.multiplexer = multiplexer
         self.future: CallFuture[Any] = CallFuture()

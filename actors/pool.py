@@ -18,7 +18,7 @@ from actors.configuration import as_keywords, pool_options
 from actors.desk import Desk
 from actors.errors import PoolNotRunning
 from actors.multiplexer import Multiplexer
-from actors.options import choice
+from actors.options import check_seconds, choice
 from actors.pool_tree import pool_spec
 from actors.session import Session
 from actors.status import DEFAULT, GIVEN, Choice, PoolStatus, SessionStatus
@@ -61,7 +61,8 @@ class Pool(Caller):
         threads: How many calls each worker runs at a time, in threads of it; for calls that wait, not for calls that compute.
             What that means for their interruption, ``report`` and death: ``InterpreterOptions.threads``.
         affinity: Whether a session's calls all go to one worker. Without, sessions are only names.
-        session_ttl: Seconds without use after which a session expires; ``math.inf``: never.
+        session_ttl: Seconds without use after which a session expires that was not given a time of its own;
+            ``math.inf``: never.
         max_queue: How many callers may wait for a worker; 0: none, a call that finds no free one is refused.
         when_full: What becomes of a call that finds so many waiting: ``"raise"`` refuses it at once, ``"block"`` lets it
             wait all the same, until its own deadline, ``"shed"`` refuses the newest call of the lowest priority, of those
@@ -148,7 +149,9 @@ class Pool(Caller):
 
     # Calls
 
-    def session(self, id: str, *, mode: SessionMode | str = SessionMode.STRICT_QUEUE) -> Session:
+    def session(
+        self, id: str, *, mode: SessionMode | str = SessionMode.STRICT_QUEUE, ttl: float | None = None
+    ) -> Session:
         """Return a handle on the session *id*. Never blocks; a session begins with its first call.
 
         Args:
@@ -156,13 +159,17 @@ class Pool(Caller):
             mode: What this handle's calls do when the session's worker is not free: ``"strict_queue"`` waits for it,
                 ``"strict_fail_fast"`` raises ``SessionBusy``, ``"hint"`` takes any free worker, and never tells that the
                 session's was lost.
+            ttl: Seconds without use after which the session expires, from this handle's next use of it on;
+                ``math.inf``: never. Default: as it was, or, of a new one, the pool's ``session_ttl``.
 
         Raises:
-            ValueError: *id* is no text, or empty, or there is no such *mode*.
+            ValueError: *id* is no text, or empty, there is no such *mode*, or *ttl* is no number of seconds above 0.
         """
         if not isinstance(id, str) or not id:
             raise ValueError(f"session id {id!r}: expected a non-empty str")
-        return Session(self, id, choice(SessionMode, "mode", mode))
+        if ttl is not None:
+            check_seconds("ttl", ttl)
+        return Session(self, id, choice(SessionMode, "mode", mode), ttl)
 
     def sessions(self) -> tuple[SessionStatus, ...]:
         """Return the sessions that are known, longest unused first, bound to workers or not. Never blocks."""

@@ -19,8 +19,8 @@ class Session(Caller):
 
     __slots__ = ("_desk", "id")
 
-    def __init__(self, pool: Pool, id: str, mode: SessionMode) -> None:
-        super().__init__(pool.calling, pool.multiplexer, id, mode)
+    def __init__(self, pool: Pool, id: str, mode: SessionMode, ttl: float | None) -> None:
+        super().__init__(pool.calling, pool.multiplexer, id, mode, ttl)
         self._desk = pool.desk
         self.id = id
 
@@ -40,11 +40,11 @@ class Session(Caller):
         Raises:
             SessionExpired: It was not used for its time to live.
         """
-        self._desk.touch_session(self.id)
+        self._desk.touch_session(self.id, self.ttl)
 
     def rebind(self) -> None:
         """Begin anew: the next call binds the session to a worker, which knows nothing of its state. Never blocks."""
-        self._desk.rebind(self.id)
+        self._desk.rebind(self.id, self.ttl)
 
     def end(self) -> None:
         """Forget the binding. What the session left in the worker's memory is its functions' own business."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, Final, final
 
@@ -12,18 +11,20 @@ from supervision import Actor, ExitReason
 __all__ = ["SessionAffinity"]
 
 _SWEEP: Final = "sweep"
+#: Seconds between two sweeps at the most: sessions may have times to live of their own.
+_LONGEST: Final = 60.0
 
 
 @final
 class SessionAffinity(Actor):
-    """Sweeps four times in a session's time to live. The last of those that know the desk to end: it closes it."""
+    """Sweeps four times in a session's time to live, or each minute. The last of those that know the desk to end: it closes it."""
 
     trap_exit = True
 
     def init(self, desk: Desk, ttl: float) -> None:
-        """Begin; with ``math.inf`` nothing ever expires, and nothing is swept."""
+        """Begin. What a session is does not depend on sweeps, what is kept of it does."""
         self._desk = desk
-        self._every = ttl / 4
+        self._every = min(ttl / 4, _LONGEST)
         self._expired = 0
         self._again()
 
@@ -40,5 +41,4 @@ class SessionAffinity(Actor):
         return {"sessions": self._desk.status().sessions, "expired": self._expired}
 
     def _again(self) -> None:
-        if self._every < math.inf:
-            self.send_after(self._every, _SWEEP)
+        self.send_after(self._every, _SWEEP)

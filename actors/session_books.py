@@ -34,9 +34,9 @@ class SessionBooks:
         session = ticket.session
         if session is None:
             return None
-        binding = self.affinity.touch(session, now)
+        binding = self.affinity.touch(session, now, ticket.ttl)
         if binding.expired:
-            return SessionExpired(session, self.affinity.ttl)
+            return SessionExpired(session, binding.ttl)
         loss = self.loss(ticket)
         if loss is None:
             # In one: a mend counts the users by the tickets.
@@ -45,8 +45,8 @@ class SessionBooks:
 
     def release(self, ticket: Ticket, now: float) -> None:
         """*ticket*'s request has ended."""
-        if ticket.binding is not None and ticket.session is not None:
-            self.affinity.release(ticket.session, ticket.binding, now)
+        if ticket.binding is not None:
+            self.affinity.release(ticket.binding, now)
 
     def loss(self, ticket: Ticket) -> SessionLost | None:
         """Return that the worker with the state of the ticket's session is gone, if so and if it matters."""
@@ -64,21 +64,22 @@ class SessionBooks:
         """
         binding = self.affinity.find(session, now)
         if binding is not None and binding.expired:
-            raise SessionExpired(session, self.affinity.ttl)
+            raise SessionExpired(session, binding.ttl)
         if binding is not None and binding.lost is not None:
             raise self._lost(session, binding.lost)
         if binding is None or binding.worker is None:
             raise SessionNotBound(session)
         return binding.worker
 
-    def touch(self, session: str, now: float) -> None:
+    def touch(self, session: str, now: float, ttl: float | None) -> None:
         """Note that *session* is used; it begins, if it is not known.
 
         Raises:
             SessionExpired: It was not used for its time to live.
         """
-        if self.affinity.touch(session, now).expired:
-            raise SessionExpired(session, self.affinity.ttl)
+        binding = self.affinity.touch(session, now, ttl)
+        if binding.expired:
+            raise SessionExpired(session, binding.ttl)
 
     def statuses(self, now: float) -> tuple[SessionStatus, ...]:
         """Return all sessions, longest unused first."""

@@ -43,6 +43,7 @@ class Ticket:
 
     Args:
         session: The session's id; None: none.
+        ttl: Seconds without use after which the session expires, from now on; None: as before, or as the pool says.
         mode: What its call does when the session's worker is not free.
         priority: Higher is served first; equals in order of arrival.
         deadline: Seconds on the pool's clock, from which on it is granted nothing; ``math.inf``: never.
@@ -60,17 +61,20 @@ class Ticket:
         "priority",
         "queue",
         "session",
+        "ttl",
     )
 
     def __init__(
         self,
         session: str | None = None,
         *,
+        ttl: float | None = None,
         mode: SessionMode = SessionMode.STRICT_QUEUE,
         priority: int = 0,
         deadline: float = math.inf,
     ) -> None:
         self.session = session
+        self.ttl = ttl
         self.mode = mode
         self.priority = priority
         self.deadline = deadline

@@ -65,6 +65,43 @@ def test_sweep_expires_and_later_forgets() -> None:
     assert len(affinity) == 0
 
 
+def test_each_session_may_have_a_time_of_its_own() -> None:
+    """Given at its first use or a later one; swept in its own time, whatever the others' is."""
+    affinity = Affinity(ttl=math.inf)
+    for session, ttl in (("short", 5.0), ("long", 50.0), ("ever", None)):
+        affinity.touch(session, 0.0, ttl)
+        affinity.bind(session, 1)
+
+    assert (affinity.sweep(5.0), affinity.sweep(5.1), affinity.sweep(10.1)) == (0, 1, 0)
+    assert [*affinity.sessions(10.1)] == ["long", "ever"]
+    affinity.touch("long", 20.0, 1.0)
+    assert (affinity.sweep(21.0), affinity.sweep(21.1)) == (0, 1)
+    affinity.rebind("long", 22.0, 2.0)
+    assert (affinity.sweep(24.0), affinity.sweep(24.1)) == (0, 1)
+    affinity.touch("ever", 30.0, 3.0)
+    assert affinity.statistics(33.1) == {"bound": 0, "expired": 1, "lost": 0}
+
+
+def test_in_use_it_does_not_expire_and_after_that_it_does() -> None:
+    """A call that takes longer than the time to live ends it no more than a sweep that comes meanwhile."""
+    affinity = Affinity(ttl=10.0)
+    binding = affinity.touch("a", 0.0)
+    binding.users += 1
+    assert affinity.sweep(100.0) == 0
+    affinity.release(binding, 100.0)
+    assert (affinity.sweep(110.0), affinity.sweep(110.1)) == (0, 1)
+
+
+def test_what_is_to_be_looked_at_does_not_grow_with_what_was() -> None:
+    """Of sessions that begin and end, and of times that are given anew, nothing is kept."""
+    affinity = Affinity(ttl=1000.0)
+    for number in range(5000):
+        affinity.touch(f"{number}", 0.0)
+        affinity.touch("same", 0.0, 100.0 + number)
+        affinity.end(f"{number}")
+    assert len(affinity._agenda) < 200
+
+
 def test_end_forgets_and_frees_the_worker() -> None:
     """An ended session is not known any more, and its worker carries one less."""
     affinity = Affinity(ttl=math.inf)

@@ -8,6 +8,7 @@ from desk_house import FakeInterpreter, Parked, ScriptedClock, a_certificate, a_
 from actors.desk import Desk
 from actors.errors import PoolError, SessionBusy, SessionExpired, SessionLost, SessionNotBound
 from actors.lease import Lease
+from actors.pool import Pool
 from actors.ticket import SessionMode
 
 HINT, QUEUE, FAIL_FAST = SessionMode.HINT, SessionMode.STRICT_QUEUE, SessionMode.STRICT_FAIL_FAST
@@ -205,3 +206,43 @@ def test_affinity_is_counted_where_there_is_any() -> None:
     assert dict(desk.status().affinity) == before
     assert (before["bound"], before["expired"], before["lost"]) == (0, 2, 0)
     assert basic.status().affinity == {}
+
+
+@pytest.mark.promise("expiry-told-apart")
+def test_a_handle_gives_its_session_a_time_to_live() -> None:
+    """From its next use on, by a call or a touch; without one, a session keeps what it has, or has the pool's."""
+    pool, clock = Pool(workers=1, session_ttl=100.0), ScriptedClock()
+    pool.desk.open(clock)
+    pool.desk.expect(1, "w1")
+    pool.desk.ready(1, FakeInterpreter(1).real)
+    short, same = pool.session("s", ttl=5.0), pool.session("s")
+
+    assert short.call(abs, -1) == "answer"
+    clock.time = 4.0
+    assert same.call(abs, -1) == "answer"
+    clock.time = 9.1
+    with pytest.raises(SessionExpired) as caught:
+        same.call(abs, -1)
+    assert caught.value.ttl == 5.0
+    assert "5 s" in str(caught.value)
+
+    pool.session("s", ttl=50.0).rebind()
+    assert same.call(abs, -1) == "answer"
+    clock.time = 59.0
+    pool.session("s", ttl=1.0).touch()
+    clock.time = 60.1
+    with pytest.raises(SessionExpired):
+        same.worker()
+    for other in ("t", "u"):
+        pool.session(other).touch()
+    clock.time = 160.2
+    with pytest.raises(SessionExpired):
+        pool.session("t").touch()
+
+
+@pytest.mark.promise("options-validated")
+@pytest.mark.parametrize("ttl", [0, -1, True, "5", float("nan")])
+def test_a_time_to_live_is_above_0(ttl: float) -> None:
+    """What is none is refused where it is given."""
+    with pytest.raises(ValueError, match=r"ttl .*: expected seconds > 0"):
+        Pool(workers=1).session("s", ttl=ttl)
