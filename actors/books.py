@@ -19,7 +19,7 @@ from actors.errors import (
     PoolSaturated,
     SessionBusy,
     SessionLost,
-)
+)  # fmt: skip
 from actors.lease import Lease
 from actors.ledger import AttemptEnd, Ledger, Outcome, WorkerEnd
 from actors.overflow import Overflow

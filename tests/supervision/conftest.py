@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-from scripted import Journal, timers_of
+from typing import Any
 
-from supervision import Tree, VirtualClock
+import pytest
+from scripted import Journal, Probe, Starter, spec, timers_of
+
+from supervision import Ref, Restart, Tree, VirtualClock
 
 
 @pytest.fixture
@@ -27,3 +29,15 @@ def events(tree: Tree) -> Journal:
     journal = Journal()
     tree.events.subscribe(journal)
     return journal
+
+
+@pytest.fixture
+def start(tree: Tree) -> Starter:
+    """Start a temporary child of the tree: ``start("a", TrappingProbe, journal)``."""
+
+    def started(id: str = "a", kind: Any = Probe, *args: Any, **options: Any) -> Ref:
+        ref = tree.start_child(spec(id, kind, *args, **{"restart": Restart.TEMPORARY, **options}))
+        assert ref is not None
+        return ref
+
+    return started

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from scripted import Boom, Gate, Journal, Probe, TrappingProbe, boom, crash, do, joined, spec
+from scripted import Boom, Gate, Journal, Probe, Starter, TrappingProbe, boom, crash, do, joined, spec
 
 from supervision import (
     KILLED,
@@ -20,7 +20,6 @@ from supervision import (
     Exit,
     Ref,
     Reply,
-    Restart,
     Started,
     Stop,
     Timeout,
@@ -31,20 +30,6 @@ from supervision import (
 from supervision.errors import ActorExited, CallTimeout, StartError
 from supervision.exit_reason import Crashed
 from supervision.ref import cell_of
-
-Starter = Callable[..., Ref]
-
-
-@pytest.fixture
-def start(tree: Tree) -> Starter:
-    """Start a temporary child of the tree: ``start("a", TrappingProbe, journal)``."""
-
-    def started(id: str = "a", kind: Any = Probe, *args: Any, **options: Any) -> Ref:
-        ref = tree.start_child(spec(id, kind, *args, **{"restart": Restart.TEMPORARY, **options}))
-        assert ref is not None
-        return ref
-
-    return started
 
 
 def returning(result: Any) -> Callable[..., Any]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from scripted import Gate, Journal, Probe, TrappingProbe, crash, do, joined, spec
+from scripted import Gate, Journal, Probe, Starter, TrappingProbe, crash, do, joined
 
 from supervision import (
     KILLED,
@@ -16,30 +15,14 @@ from supervision import (
     Exit,
     ExitReason,
     Ref,
-    Restart,
     Stop,
-    Tree,
     crashed,
     shutdown,
 )
 from supervision.exit_reason import NOPROC
 from supervision.ref import cell_of
 
-Starter = Callable[..., Ref]
-
 REASONS = [NORMAL, SHUTDOWN, shutdown("x"), KILLED, crashed("x")]
-
-
-@pytest.fixture
-def start(tree: Tree) -> Starter:
-    """Start a temporary child of the tree: ``start("a", TrappingProbe, journal)``."""
-
-    def started(id: str = "a", kind: Any = Probe, *args: Any) -> Ref:
-        ref = tree.start_child(spec(id, kind, *args, restart=Restart.TEMPORARY))
-        assert ref is not None
-        return ref
-
-    return started
 
 
 def end(ref: Ref, reason: ExitReason) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pykka
 import pytest
-from scripted import Boom, Gate, Journal, Probe, TrappingProbe, boom, crash, do, joined, spec
+from scripted import Boom, Gate, Journal, Probe, Starter, TrappingProbe, boom, crash, do, joined
 
 from supervision import (
     KILLED,
@@ -17,7 +17,6 @@ from supervision import (
     Actor,
     Exit,
     Ref,
-    Restart,
     Timeout,
     Tree,
     VirtualClock,
@@ -29,8 +28,6 @@ from supervision.ref import cell_of
 from supervision.requests import Suspend, SystemCall
 from supervision.supervisor import terminate_child
 from supervision.task import stopping
-
-Starter = Callable[..., Ref]
 
 
 class Counter(Actor):
@@ -46,18 +43,6 @@ class Counter(Actor):
 
     def format_status(self, status: Mapping[str, Any]) -> Mapping[str, Any]:
         return {"state": {**status["state"], "secret": "***"}}
-
-
-@pytest.fixture
-def start(tree: Tree) -> Starter:
-    """Start a temporary child of the tree: ``start("a", TrappingProbe, journal)``."""
-
-    def started(id: str = "a", kind: Any = Probe, *args: Any) -> Ref:
-        ref = tree.start_child(spec(id, kind, *args, restart=Restart.TEMPORARY))
-        assert ref is not None
-        return ref
-
-    return started
 
 
 # State

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import math
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from scripted import (
-    Boom,
     Gate,
     Journal,
     Probe,
@@ -22,7 +18,6 @@ from scripted import (
     joined,
     named,
     spec,
-    sup_spec,
 )
 
 from supervision import (
@@ -30,23 +25,16 @@ from supervision import (
     KILLED,
     SHUTDOWN,
     AutoShutdown,
-    Backoff,
     ChildSpec,
-    ChildType,
-    DynamicSupervisor,
     MonotonicClock,
     Restart,
     Strategy,
-    Supervisor,
-    SupFlags,
     Tree,
     VirtualClock,
 )
 from supervision.errors import StartError, StopFromWithin, TreeEnded, TreeNotRunning
-from supervision.exit_reason import Shutdown
 from supervision.ref import cell_of
-from supervision.supervisor import start_child, terminate_child, which_children
-from supervision.tree_view import snapshot
+from supervision.supervisor import terminate_child, which_children
 
 
 def threads_of(name: str) -> list[str]:
@@ -306,286 +294,6 @@ def test_a_name_with_slashes_is_no_path(no_leaks: None) -> None:
         with Tree(given, [spec("a")]) as own:
             assert own.name == name
             assert named(own, "a").name == f"{name}/a"
-
-
-def lived(own: Tree, during: Callable[[], object], error: Exception | None = None) -> None:
-    """Live *own* in a ``with`` block that does *during*, waits for the tree's end and raises *error*, if given."""
-    with own:
-        during()
-        own.wait(20.0)
-        if error is not None:
-            raise error
-
-
-def test_a_tree_that_gives_up_inside_its_block_is_an_error(no_leaks: None) -> None:
-    """Nobody may take a block for done whose tree has failed meanwhile; the error has the reason, and the cause."""
-    own = Tree("service", [spec("a")], intensity=0)
-
-    with pytest.raises(TreeEnded, match=r"'service' gave up: .*crashed\(Boom\).* make a new Tree") as raised:
-        lived(own, lambda: crash(named(own, "a")))
-
-    assert raised.value.reason == SHUTDOWN
-    assert isinstance(raised.value.__cause__, Boom)
-
-
-def test_a_giving_up_reaches_the_block_through_every_supervisor(no_leaks: None) -> None:
-    """The inner one gives up, so the root does; the exception of the innermost child is still the cause."""
-    inner = sup_spec("inner", SupFlags(intensity=0), spec("a"), restart=Restart.PERMANENT)
-    own = Tree("deep", [inner], intensity=0)
-
-    with pytest.raises(TreeEnded, match=r"'deep' gave up: its child 'inner'.*'deep/inner' gave up") as raised:
-        lived(own, lambda: crash(named(own, "inner/a")))
-
-    assert isinstance(raised.value.__cause__, Boom)
-
-
-def test_the_blocks_own_exception_goes_first_and_is_told_of_the_trees_end(no_leaks: None) -> None:
-    """It is raised as it is, with a note that the tree had failed."""
-    own = Tree("noted", [spec("a")], intensity=0)
-
-    with pytest.raises(KeyError) as raised:
-        lived(own, lambda: crash(named(own, "a")), KeyError("mine"))
-
-    assert [note.partition(":")[0] for note in raised.value.__notes__] == ["tree 'noted' has ended"]
-
-
-def test_a_tree_that_was_done_or_stopped_inside_its_block_is_no_error(no_leaks: None) -> None:
-    """The twins: its significant child was done; it was stopped; a stop ran out of time and killed its root."""
-    done = spec("a", restart=Restart.TRANSIENT, significant=True)
-    with Tree("done", [done], auto_shutdown=AutoShutdown.ANY_SIGNIFICANT) as own:
-        named(own, "a").stop()
-        assert own.wait(20.0) == SHUTDOWN
-    with Tree("stopped", [spec("a")]) as own:
-        assert own.stop()
-    held, entered = Gate(), Gate()
-
-    def hold(_: Any) -> None:
-        entered.set()
-        held.pass_through()
-
-    with Tree("killed", [spec("a", TrappingProbe, None, None, hold)]) as own:
-        assert not own.stop(0.0)
-        held.set()
-    assert own.wait(0) == KILLED
-
-
-def test_a_tree_whose_root_was_killed_from_outside_is_an_error(no_leaks: None) -> None:
-    """Nobody had asked it to stop."""
-    own = Tree("struck", [spec("a")])
-
-    with pytest.raises(TreeEnded, match="has ended: killed"):
-        lived(own, lambda: own.root.exit(KILLED))
-
-
-def test_a_tree_that_has_failed_says_so_to_who_adds_a_child(no_leaks: None) -> None:
-    """With the reason and the cause; what is still on its way down says that."""
-    held, entered = Gate(), Gate()
-
-    def hold(_: Any) -> None:
-        entered.set()
-        held.pass_through()
-
-    own = Tree("late", [spec("slow", TrappingProbe, None, None, hold), spec("a")], intensity=0).start()
-    crash(named(own, "a"))
-    entered.pass_through()
-    with pytest.raises(TreeNotRunning, match="is ending"):
-        own.start_child(spec("b"))
-    held.set()
-    own.wait(20.0)
-
-    with pytest.raises(TreeEnded, match=r"crashed\(Boom\)") as raised:
-        own.start_child(spec("b"))
-
-    assert isinstance(raised.value.__cause__, Boom)
-    assert own.stop()
-
-
-def test_children_of_a_supervisor_that_gives_up_are_told_why(no_leaks: None) -> None:
-    """They are stopped with OTP's ``shutdown``, which knows the cause: so a pool can tell its callers. Dynamic ones, too."""
-    heard = Journal()
-
-    class Heir(TrappingProbe):
-        def terminate(self, reason: Any) -> None:
-            heard(reason)
-
-    dynamic = spec("dynamic", DynamicSupervisor, type=ChildType.SUPERVISOR)
-    own = Tree("told", [spec("heir", Heir), dynamic, spec("a")], intensity=0).start()
-    start_child(named(own, "dynamic"), spec("heir", Heir))
-    crash(named(own, "a"))
-    own.wait(20.0)
-
-    assert heard.notes == [SHUTDOWN, SHUTDOWN]
-    assert all(
-        isinstance(note, Shutdown) and note.because and note.because.child == "a" for note in heard.notes
-    )
-    with Tree("quiet", [spec("heir", Heir)]):
-        pass
-    assert heard.notes[-1].because is None
-    assert own.stop()
-
-
-# The picture
-
-
-def test_the_picture_shows_every_actor_with_its_status(tree: Tree) -> None:
-    """Names, status, restarts, and what does not run; the dicts say the same and are ready for JSON."""
-
-    class Busy(Probe):
-        def status(self) -> dict[str, object]:
-            return {"calls": 7}
-
-    inner = sup_spec("inner", SupFlags(strategy=Strategy.REST_FOR_ONE), spec("b", Busy), spec("c"))
-    tree.start_child(inner)
-    tree.start_child(spec("d"))
-    crash(named(tree, "inner/c"))
-    which_children(named(tree, "inner"))
-    terminate_child(tree.root, "d")
-
-    assert tree.as_text().splitlines() == [
-        f"{tree.name}  strategy=one_for_one",
-        "├─ inner  strategy=rest_for_one",
-        "│  ├─ b  calls=7",
-        "│  └─ c  restarts=1",
-        "└─ d  state=not running",
-    ]
-    picture: Any = json.loads(json.dumps(tree.as_dict()))
-    assert picture["type"] == "supervisor"
-    inner_picture, d = picture["children"]
-    assert [child["id"] for child in inner_picture["children"]] == ["b", "c"]
-    assert inner_picture["children"][0]["status"] == {"calls": 7}
-    assert inner_picture["children"][1]["restarts"] == 1
-    assert d["incarnation"] is None
-    assert [node.id for node in tree.snapshot().walk()] == [tree.name, "inner", "b", "c", "d"]
-
-
-def test_a_picture_can_have_a_time_for_all(tree: Tree) -> None:
-    """Who is not asked any more, because it has passed, is shown so; those before are asked."""
-    tree.start_child(spec("a"))
-    tree.start_child(spec("b"))
-    left = iter([1.0, 1.0, 0.0])
-
-    node = snapshot(tree.root, 1.0, left=lambda: next(left))
-
-    assert [each.state for each in node.walk()] == ["running", "running", "not asked"]
-
-
-def test_the_picture_as_mermaid_and_as_json(tree: Tree) -> None:
-    """Supervisors are boxes, workers are rounded; what means something to Mermaid is escaped, and JSON takes all."""
-
-    class Odd(Probe):
-        def status(self) -> dict[str, object]:
-            return {"says": '<"#1">', "only": {7}}
-
-    tree.start_child(sup_spec("inner", SupFlags(), spec("odd", Odd)))
-    tree.start_child(spec("d"))
-
-    assert tree.as_mermaid().splitlines() == [
-        "flowchart TD",
-        f'    n0["{tree.name}<br>strategy=one_for_one"]',
-        '    n1["inner<br>strategy=one_for_one"]',
-        "    n0 --> n1",
-        '    n2("odd<br>says=#lt;#quot;#35;1#quot;#gt;<br>only={7}")',
-        "    n1 --> n2",
-        '    n3("d")',
-        "    n0 --> n3",
-    ]
-    assert json.loads(tree.as_json())["children"][0]["children"][0]["status"] == {
-        "says": '<"#1">',
-        "only": "{7}",
-    }
-
-
-def test_a_busy_actor_is_shown_as_giving_no_answer(tree: Tree, clock: VirtualClock, timers: Journal) -> None:
-    """The picture waits for it no longer than the timeout, and shows the rest."""
-    held, entered, pictures = Gate(), Gate(), Journal()
-    tree.start_child(spec("a"))
-    tree.start_child(spec("b"))
-
-    def hold(_: Any) -> None:
-        entered.set()
-        held.pass_through()
-
-    named(tree, "a").cast(hold)
-    entered.pass_through()
-    viewer = threading.Thread(target=lambda: pictures(tree.snapshot(timeout=2.5).as_text()))
-    begun = len(timers.notes)
-    viewer.start()
-    timers.wait_until(lambda notes: len(notes) >= begun + 3)  # the root twice, then the busy one
-    clock.advance(2.5)
-    viewer.join()
-    held.set()
-
-    assert pictures.notes[0].splitlines()[1:] == ["├─ a  state=no answer (CallTimeout)", "└─ b"]
-
-
-def test_a_tree_that_ended_is_shown_as_such(no_leaks: None) -> None:
-    """Looking at it afterwards is fine."""
-    with Tree("over", [spec("a")]) as own:
-        pass
-
-    assert own.as_text() == "over  state=ended: shutdown"
-    failed = Tree("failed", [spec("a")], intensity=0).start()
-    crash(named(failed, "a"))
-    failed.wait(20.0)
-    text = failed.as_text()
-    assert failed.stop()
-    assert text.startswith("failed  state=ended: shutdown, because 'failed' gave up: its child 'a'")
-    assert text.endswith("crashed(Boom)")
-
-
-def test_a_child_that_does_not_run_says_whether_it_is_being_restarted(
-    tree: Tree, clock: VirtualClock
-) -> None:
-    """In each picture: its supervisor is about to try again, or it is at rest; one that runs says that, in JSON."""
-    tree.start_child(spec("back", Probe, backoff=Backoff(first=5.0, jitter=0)))
-    tree.start_child(spec("rest"))
-    tree.start_child(spec("up"))
-    crash(named(tree, "back"))
-    terminate_child(tree.root, "rest")
-
-    text, picture = tree.as_text(), json.loads(tree.as_json())
-    assert "├─ back  state=restarting\n" in text
-    assert "├─ rest  state=not running\n" in text
-    assert text.endswith("└─ up")
-    assert "back<br>state=restarting" in tree.as_mermaid()
-    states = {child["id"]: child["state"] for child in picture["children"]}
-    assert (picture["state"], states) == (
-        "running",
-        {"back": "restarting", "rest": "not running", "up": "running"},
-    )
-
-    clock.advance(5.0)
-    assert "restarting" not in tree.as_text()
-
-
-def test_a_child_on_its_way_down_is_shown_as_ending(tree: Tree) -> None:
-    """Nobody waits for it."""
-    journal, held = Journal(), Gate()
-    at_end = [journal, None, lambda _: held.pass_through()]
-    ref = tree.start_child(spec("a", Probe, *at_end, restart=Restart.TEMPORARY))
-    assert ref is not None
-    ref.stop(timeout=0)
-    journal.wait(("terminate", "a", SHUTDOWN))
-
-    assert tree.as_text().endswith("└─ a  state=ending")
-    held.set()
-
-
-def test_who_is_a_supervisor_is_drawn_with_its_children_whatever_its_spec_says(tree: Tree) -> None:
-    """The one that runs decides; a worker that is merely called supervisor is not asked for children, and lives."""
-    unmarked = ChildSpec(id="inner", start=Supervisor, args=(SupFlags(), [spec("b")]), shutdown=math.inf)
-    tree.start_child(unmarked)
-    tree.start_child(ChildSpec(id="label", start=Probe, type=ChildType.SUPERVISOR))
-
-    root = tree.snapshot()
-
-    assert [(node.id, node.type.value) for node in root.walk()][1:] == [
-        ("inner", "supervisor"),
-        ("b", "worker"),
-        ("label", "worker"),
-    ]
-    assert "no answer" not in tree.as_text()
-    assert which_children(tree.root)[1].restarts == 0
 
 
 def test_an_actor_cannot_stop_its_own_tree(tree: Tree) -> None:

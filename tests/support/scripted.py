@@ -28,6 +28,7 @@ __all__ = [
     "Gate",
     "Journal",
     "Probe",
+    "Starter",
     "TrappingProbe",
     "boom",
     "crash",
@@ -39,6 +40,9 @@ __all__ = [
     "sup_spec",
     "timers_of",
 ]
+
+#: Starts an actor, and returns its handle.
+Starter = Callable[..., Ref]
 
 #: Real seconds until a wait of a test is given up.
 PATIENCE = 20.0
