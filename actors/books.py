@@ -19,11 +19,11 @@ from actors.errors import (
     PoolSaturated,
     SessionBusy,
     SessionLost,
-)  # fmt: skip
+)
 from actors.lease import Lease
 from actors.ledger import AttemptEnd, Ledger, Outcome, WorkerEnd
 from actors.overflow import Overflow
-from actors.pictures import pool_picture, worker_picture
+from actors.pictures import pool_picture, state_of, worker_picture
 from actors.scheduler import Scheduler
 from actors.session_books import SessionBooks
 from actors.status import PoolStatus, WorkerStatus
@@ -280,20 +280,15 @@ class Books:
 
     def status(self) -> PoolStatus:
         """See ``Desk.status``."""
-        up, running = self._interpreters, len(self._leases)
+        state, up, running = state_of(self._closed, self._held_back), self._interpreters, len(self._leases)
         return pool_picture(
-            self.pool, self._state(), self.target, self._scheduler, self._ledger, up, running, self.now()
+            self.pool, state, self.target, self._scheduler, self._ledger, up, running, self.now()
         )
 
     def worker_status(self, key: int) -> WorkerStatus | None:
         """See ``Desk.worker_status``."""
         row = self._scheduler.rows.get(key)
         return None if row is None else worker_picture(row, self._ledger, self._interpreters.get(key))
-
-    def _state(self) -> str:
-        if self._closed is None:
-            return "running" if self._held_back is None else "cannot start"
-        return self._closed.state if isinstance(self._closed, PoolNotRunning) else "gave up"
 
     # What these share
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from actors.affinity import Affinity
+from actors.errors import PoolError, PoolNotRunning
 from actors.ledger import Ledger
 from actors.scheduler import Row, Scheduler
 from actors.status import PoolStatus, WorkerStatus
 
-__all__ = ["affinity_picture", "pool_picture", "worker_picture"]
+__all__ = ["affinity_picture", "pool_picture", "state_of", "worker_picture"]
 
 
 class _Interpreter(Protocol):
@@ -44,6 +45,18 @@ def affinity_picture(affinity: Affinity, ledger: Ledger, now: float) -> Mapping[
     """Return the statistics of the sessions' bindings; nothing where they are not bound."""
     found = affinity.statistics(now)
     return {**found, "hits": ledger.routed[True], "misses": ledger.routed[False]} if found else {}
+
+
+def state_of(closed: PoolError | None, held_back: PoolError | None) -> str:
+    """Return what the pool is, in a word or two.
+
+    Args:
+        closed: Why it takes no requests, if so.
+        held_back: Why its workers cannot start, if so.
+    """
+    if closed is None:
+        return "running" if held_back is None else "cannot start"
+    return closed.state if isinstance(closed, PoolNotRunning) else "gave up"
 
 
 def pool_picture(
