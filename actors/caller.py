@@ -147,7 +147,7 @@ class Caller:
             ordered: Whether results come in the order of their items; else as they are done.
             on_error: Of an item whose call fails: ``"raise"`` raises its error and cancels the rest, ``"return"`` returns
                 it in the result's place, ``"skip"`` leaves it out (``MapResults.failed`` counts).
-            buffer: Default: four for each worker.
+            buffer: Default: four for each call that the workers run at a time.
             progress: True draws a line on stderr; a function is called with how many are done and how many there are,
                 None if the iterables do not say.
 
@@ -157,7 +157,7 @@ class Caller:
         check_seconds("timeout", timeout)
         options = MapOptions(
             ordered=ordered, on_error=on_error, progress=progress,
-            buffer=4 * self.multiplexer.workers if buffer is None else buffer,
+            buffer=4 * self.multiplexer.at_once if buffer is None else buffer,
         )  # fmt: skip
 
         def submit(item: tuple[object, ...]) -> CallFuture[T]:

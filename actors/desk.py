@@ -61,6 +61,7 @@ class Desk:
         self.wanted = not lazy  #: whether workers are; only ever set, by whoever is the first to want one
         self.target = target
         self.max_overflow = max_overflow
+        self.threads = threads
         self.choices: tuple[Choice, ...] = ()  #: for the status; written before the pool starts
         self._books = Books(
             pool,

@@ -77,9 +77,9 @@ class Multiplexer:
     # Callers
 
     @property
-    def workers(self) -> int:
-        """How many the pool is to have."""
-        return self._desk.target
+    def at_once(self) -> int:
+        """How many calls the pool's workers are to run at a time."""
+        return self._desk.target * self._desk.threads
 
     def submit(
         self,

@@ -226,6 +226,20 @@ def test_calls_of_one_worker_run_at_once_in_its_threads(a_pool: APool, tmp_path:
     assert (status.workers[0].state, status.workers[0].running) == ("ready", 0)
 
 
+def test_a_map_keeps_all_threads_busy(a_pool: APool, tmp_path: Path) -> None:
+    """As many items as there are threads are in the worker before the first is let go."""
+    pool = a_pool(workers=1, threads=6)
+    with gates(tmp_path) as several, ThreadPoolExecutor(1) as consumer:
+        own = [next(several) for _ in range(6)]
+        results = pool.map(work.wait_at, map(str, own), range(6))
+        first = consumer.submit(next, results)
+        for gate in own:
+            gate.reached()
+        for gate in own:
+            gate.open()
+        assert [first.result(PATIENCE), *results] == [*range(6)]
+
+
 def test_a_death_ends_all_calls_of_its_worker(a_pool: APool, gate: Gate) -> None:
     """Each caller is told, each call is counted once, and the next worker serves on."""
     pool = a_pool(workers=1, threads=3)
