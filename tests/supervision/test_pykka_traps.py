@@ -1,55 +1,22 @@
-"""pykka's seven traps, each closed: for our actors, and for plain pykka actors where they have it.
-
-And what stays of pykka: its references, futures and proxies, on our actors too.
-"""
+"""pykka's seven traps, each closed: for our actors, and for plain pykka actors where they have it."""
 
 from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pykka
 import pytest
-from scripted import Boom, Gate, Journal, Probe, TrappingProbe, boom, crash, do, joined, named, spec
+from plain_actors import FOREVER, Plain, pykka_ref, started
+from scripted import Boom, Gate, Journal, Probe, TrappingProbe, boom, do, joined
 
-from supervision import KILLED, NOREPLY, NORMAL, Ref, Restart, Stop, Tree, crashed
+from supervision import KILLED, NOREPLY, NORMAL, Stop, Tree, crashed
 from supervision._pykka import AskedFrom, Envelope, Inbox
 from supervision.cell import Cell
 from supervision.errors import ActorExited, CallTimeout, StartError
 from supervision.exit_reason import Crashed
 from supervision.ref import cell_of
-from supervision.supervisor import which_children
-
-#: Real seconds after which an ask is taken to wait for ever.
-FOREVER = 20.0
-
-
-class Plain(pykka.ThreadingActor):
-    """An actor as written for pykka; *journal* hears its hooks, messages that can be called are run."""
-
-    def __init__(self, journal: Journal | None = None, on_start: Callable[[], object] | None = None) -> None:
-        super().__init__()
-        self.journal = journal or Journal()
-        self._on_start = on_start
-
-    def on_start(self) -> None:
-        self.journal("on_start")
-        if self._on_start is not None:
-            self._on_start()
-
-    def on_stop(self) -> None:
-        self.journal("on_stop")
-
-    def on_failure(self, *error: Any) -> None:
-        self.journal("on_failure")
-
-    def on_receive(self, message: Any) -> Any:
-        if callable(message):
-            return message(self)
-        self.journal(message)
-        return message
 
 
 @pytest.fixture(params=[TrappingProbe, Plain])
@@ -57,21 +24,6 @@ def any_kind(request: pytest.FixtureRequest) -> type[Any]:
     """Our actor and pykka's."""
     kind: type[Any] = request.param
     return kind
-
-
-def started(tree: Tree, kind: type[Any], *args: Any, id: str = "a") -> Ref:
-    """Start a temporary child."""
-    ref = tree.start_child(spec(id, kind, *args, restart=Restart.TEMPORARY))
-    assert ref is not None
-    return ref
-
-
-def pykka_ref(ref: Ref, kind: type[Any]) -> pykka.ActorRef[Any]:
-    """Return pykka's own reference to the actor."""
-    own: pykka.ActorRef[Any] = (
-        ref.call(lambda actor: actor.actor_ref) if kind is Plain else do(ref, lambda actor: actor.actor_ref)
-    )
-    return own
 
 
 # 1
@@ -456,224 +408,3 @@ def test_trap_7_a_plain_actor_refuses_once_its_last_hook_runs(tree: Tree) -> Non
     assert joined(ref) == NORMAL
     with pytest.raises(ActorExited):
         late.wait(0)
-
-
-# What pykka provides, on our actors
-
-
-def test_pykkas_ask_tell_and_futures_work_on_our_actors(tree: Tree) -> None:
-    """``ask`` is a call, ``tell`` a cast; with block=False the answer is pykka's future; From works as for calls."""
-    journal = Journal()
-    own = do(started(tree, Probe, journal), lambda actor: actor.actor_ref)
-
-    own.tell("told")
-    assert own.ask("asked", timeout=FOREVER) == "asked"
-    assert own.ask("later", block=False).get(timeout=FOREVER) == "later"
-
-    def answers_twice(_: Any, from_: Any) -> Any:
-        journal((from_.reply("first"), from_.reply("second"), from_.fail(Boom())))
-        return "third"
-
-    assert own.ask(answers_twice, timeout=FOREVER) == "first"
-    assert own.ask("lives", timeout=FOREVER) == "lives"
-    assert journal.notes == ["told", (True, False, False)]
-
-
-def test_pykkas_ask_ends_our_actor_by_stop(tree: Tree) -> None:
-    """``Stop`` with a reply answers the asker; without one the asker learns that the actor is gone."""
-    one, two = started(tree, Probe, id="one"), started(tree, Probe, id="two")
-
-    assert (
-        do(one, lambda actor: actor.actor_ref).ask(lambda *_: Stop(NORMAL, "bye"), timeout=FOREVER) == "bye"
-    )
-    with pytest.raises(pykka.ActorDeadError, match="normal"):
-        do(two, lambda actor: actor.actor_ref).ask(lambda *_: Stop(NORMAL), timeout=FOREVER)
-
-    assert joined(one) == joined(two) == NORMAL
-
-
-def test_pykkas_stop_ends_our_actor_and_waits(tree: Tree) -> None:
-    """After terminate, as pykka's stop returns after on_stop; a second one says that it was dead."""
-    journal = Journal()
-    ref = started(tree, Probe, journal)
-    own = do(ref, lambda actor: actor.actor_ref)
-
-    assert own.stop(timeout=FOREVER)
-
-    assert journal.notes == [("terminate", "a", NORMAL)]
-    assert not own.is_alive()
-    assert not own.stop(timeout=FOREVER)
-    assert joined(ref) == NORMAL
-
-
-def test_our_actor_may_stop_itself_as_pykka_actors_do(tree: Tree) -> None:
-    """``self.stop()`` from inside: normal, after terminate."""
-    journal = Journal()
-    ref = started(tree, Probe, journal)
-
-    ref.cast(lambda actor: actor.stop())
-
-    assert joined(ref) == NORMAL
-    assert journal.notes == [("terminate", "a", NORMAL)]
-
-
-def quit_python(_: Any) -> None:
-    """Do what ends a Python program."""
-    raise SystemExit(3)
-
-
-class Counter(Probe):
-    """An actor to be used through a proxy."""
-
-    count = 0
-
-    def add(self, number: int) -> int:
-        """Count on."""
-        self.count += number
-        return self.count
-
-    def fail(self) -> None:
-        """Fail."""
-        raise Boom
-
-
-def test_pykkas_proxies_work_on_our_actors(tree: Tree) -> None:
-    """Methods, attributes read and set; an exception goes to the caller and, as in any handler, ends the actor."""
-    ref = started(tree, Counter)
-    proxy: Any = do(ref, lambda actor: actor.actor_ref).proxy()
-
-    assert proxy.add(2).get(timeout=FOREVER) == 2
-    proxy.count = 40
-    assert proxy.add(2).get(timeout=FOREVER) == 42
-    assert proxy.count.get(timeout=FOREVER) == 42
-    proxy.add.defer(1)
-    assert proxy.count.get(timeout=FOREVER) == 43
-    with pytest.raises(Boom):
-        proxy.fail().get(timeout=FOREVER)
-
-    assert "Boom" in str(joined(ref))
-
-
-# Plain actors under a supervisor, unchanged
-
-
-@pytest.mark.parametrize(
-    ("end", "text", "hooks"),
-    [
-        (lambda own: own.tell(boom), "crashed(Boom)", ["on_start", "on_failure"]),
-        (lambda own: own.tell(lambda actor: actor.stop()), "normal", ["on_start", "on_stop"]),
-        (lambda own: own.stop(), "normal", ["on_start", "on_stop"]),
-        (
-            lambda own: own.tell(quit_python),
-            "crashed(SystemExit: 3)",
-            ["on_start", "on_stop"],
-        ),
-    ],
-    ids=["crash in tell", "stop from inside", "ref.stop", "BaseException"],
-)
-def test_a_supervisor_sees_every_end_of_a_plain_actor(
-    tree: Tree, events: Journal, end: Callable[[Any], Any], text: str, hooks: list[str]
-) -> None:
-    """With the right exit reason; its hooks run as pykka runs them, and it is restarted."""
-    journal = Journal()
-    tree.start_child(spec("a", Plain, journal))
-    old = named(tree, "a")
-
-    end(pykka_ref(old, Plain))
-
-    assert str(joined(old)) == text
-    (row,) = which_children(tree.root)
-    assert row.restarts == 1
-    assert row.ref is not None
-    assert row.ref.incarnation != old.incarnation
-    assert journal.notes == [*hooks, "on_start"]
-    assert f"{old.name} ended: {text}" in [event.describe() for event in events.notes]
-
-
-def test_a_plain_actor_is_stopped_with_its_on_stop(tree: Tree) -> None:
-    """Its supervisor's shutdown runs on_stop, as pykka's stop does: it knows no exit signals."""
-    journal = Journal()
-    ref = started(tree, Plain, journal)
-
-    tree.stop()
-
-    assert journal.notes == ["on_start", "on_stop"]
-    assert str(joined(ref)) == "shutdown"
-
-
-def test_a_plain_actor_dies_of_another_link(tree: Tree) -> None:
-    """A crashed peer takes it along, without on_stop; a normal end of the peer does not."""
-    journal = Journal()
-    ref = started(tree, Plain, journal)
-    done, broken = started(tree, Probe, id="done"), started(tree, Probe, id="broken")
-    cell_of(ref).ties.link(cell_of(done).ties)
-    cell_of(ref).ties.link(cell_of(broken).ties)
-
-    done.stop(NORMAL)
-    assert ref.call("lives") == "lives"
-    crash(broken)
-
-    assert str(joined(ref)) == "crashed(Boom)"
-    assert journal.notes == ["on_start", "lives"]
-
-
-@pytest.mark.parametrize("hook", ["on_stop", "on_failure"])
-def test_a_hook_that_fails_is_the_exit_reason(tree: Tree, hook: str) -> None:
-    """The last thing that went wrong is told."""
-
-    class Failing(Plain):
-        def on_stop(self) -> None:
-            raise ValueError("in the hook")
-
-        on_failure = on_stop
-
-    ref = started(tree, Failing)
-
-    pykka_ref(ref, Plain).tell(boom if hook == "on_failure" else lambda actor: actor.stop())
-
-    assert "Error" in str(joined(ref))
-
-
-def test_a_plain_actor_takes_casts_sends_and_calls(tree: Tree) -> None:
-    """All of them reach on_receive; it is shown in the tree without a status."""
-    journal = Journal()
-    ref = started(tree, Plain, journal)
-
-    ref.cast("cast")
-    ref.send("sent")
-    assert ref.call("called") == "called"
-
-    assert journal.notes == ["on_start", "cast", "sent", "called"]
-    assert tree.as_text().splitlines()[-1] == "└─ a"
-
-
-def test_a_killed_plain_actor_ends_its_thread(tree: Tree) -> None:
-    """Waiting for a message, or busy: it does nothing more, and no hook runs."""
-    journal, held = Journal(), Gate()
-    idle, busy = started(tree, Plain, journal, id="idle"), started(tree, Plain, journal, id="busy")
-
-    def hold(_: Any) -> None:
-        journal("busy")
-        held.pass_through()
-
-    busy.cast(hold)
-    journal.wait("busy")
-
-    for ref in (idle, busy):
-        ref.exit(KILLED)
-    held.set()
-
-    for ref in (idle, busy):
-        thread = cell_of(ref).thread
-        assert thread is not None
-        thread.join()
-    assert journal.notes == ["on_start", "on_start", "busy"]
-
-
-def test_a_plain_class_that_was_supervised_is_still_pykkas() -> None:
-    """The class itself is unchanged: outside a tree it is a pykka actor as before."""
-    own = Plain.start()
-
-    assert own.ask("x", timeout=FOREVER) == "x"
-    assert pykka.ActorRegistry.get_all() == [own]
-    own.stop()
