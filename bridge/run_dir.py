@@ -207,10 +207,11 @@ def _found(places: Sequence[Path]) -> Iterator[Path]:
     """Yield the run directories of this user that lie in *places*."""
     for place in places:
         try:
-            entries = [path for path in place.iterdir() if path.name.startswith(_PREFIX)]
+            # By name first: thousands of others may lie in a temporary directory, and each start looks through it.
+            names = [name for name in os.listdir(place) if name.startswith(_PREFIX)]  # noqa: PTH208
         except OSError:
             continue
-        for path in entries:
+        for path in map(place.joinpath, names):
             with contextlib.suppress(OSError):
                 status = path.lstat()
                 if stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid():
