@@ -89,8 +89,8 @@ def launch(
             connections.append(connection)
             return socket
 
-        control_path = hub.run.socket(number, "c")
-        data_paths = [hub.run.socket(number, f"d{lane}") for lane in range(options.threads)]
+        control_path = hub.run.socket(number)
+        data_paths = [hub.run.socket(number, lane) for lane in range(options.threads)]
         control = bind(Line.CONTROL, control_path)
         data = [bind(Line.DATA, path) for path in data_paths]
         identity = Identity(

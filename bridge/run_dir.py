@@ -15,6 +15,7 @@ import re
 import secrets
 import shutil
 import stat
+import string
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -38,8 +39,10 @@ _NAME: Final = re.compile(rf"{_PREFIX}([0-9a-f]{{8}})")
 _RUN_ID: Final = 16
 #: Bytes that a unix socket's path may have.
 _LONGEST: Final = 107
-#: Room for "/12345678.d63".
-_SOCKET_NAME: Final = 13
+#: Room for "/12345678.c".
+_SOCKET_NAME: Final = 11
+#: What the lanes' sockets are told apart by.
+_LANES: Final = string.digits + string.ascii_letters + "_+"
 #: Names that are tried in one place; each fails only if another service sweeps there in the same moment.
 _ATTEMPTS: Final = 20
 #: Seconds for what a dead service left to be confirmed dead, and for all of them together.
@@ -174,9 +177,10 @@ class RunDirectory:
         """Return what the processes of worker *entry* carry in their environment."""
         return f"{self.run_id}.{entry}"
 
-    def socket(self, entry: int, channel: str) -> Path:
-        """Return the path of a worker's socket; *channel* is ``c``, or ``d`` and the number of a lane."""
-        return self._path / f"{entry}.{channel}"
+    def socket(self, entry: int, lane: int | None = None) -> Path:
+        """Return the path of a worker's socket: of the data channel of *lane*, or, without one, of its control channel."""
+        # One letter each: every byte of such a path is one less for the directory that it is in.
+        return self._path / (f"{entry}.c" if lane is None else f"{entry}-{_LANES[lane]}")
 
     def add_entry(self, entry: int, *, worker: str, incarnation: int, pid: int) -> None:
         """Write down a worker's process."""
@@ -185,7 +189,8 @@ class RunDirectory:
 
     def hide_sockets(self, entry: int) -> None:
         """Take the names of a worker's sockets away: nobody can connect any more, and what is connected stays."""
-        for path in self._path.glob(f"{entry}.[cd]*"):
+        self.socket(entry).unlink(missing_ok=True)
+        for path in self._path.glob(f"{entry}-?"):
             path.unlink(missing_ok=True)
 
     def remove_entry(self, entry: int) -> None:

@@ -127,7 +127,7 @@ def test_there_is_no_second_connection(house: House, tmp_path: Path) -> None:
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     stranger = context.socket(zmq.DEALER)
     stranger.linger = 0
-    (path,) = (path for path in Path(house.hub.run.path).iterdir() if path.name.endswith(".d0"))
+    (path,) = (path for path in Path(house.hub.run.path).iterdir() if path.name.endswith("-0"))
     stranger.connect(f"ipc://{path}")
     gate.write_text("go on")
 

@@ -22,6 +22,7 @@ from bridge.errors import RunDirectoryUnusable
 from bridge.hub import Hub
 from bridge.proc import MARK, start_time
 from bridge.run_dir import RunDirectory, candidates, of_this_process
+from bridge.wire.numbers import LANES
 from supervision.clock import MonotonicClock, VirtualClock
 
 #: A service that tells its run directory and a process that left its worker's group, and dies without warning.
@@ -115,15 +116,15 @@ def test_a_hub_runs_with_a_long_tmpdir(monkeypatch: pytest.MonkeyPatch, tmp_path
 def test_the_longest_path_that_fits_is_taken(no_leaks: None, clock: MonotonicClock) -> None:
     """The check is exact: one byte less than too long works, with a real socket in it."""
     with tempfile.TemporaryDirectory(dir="/tmp") as base:
-        # base / fill / treewarden-12345678 / 12345678.d63
-        fill = 107 - len(base) - len("//treewarden-12345678/12345678.d63")
+        # base / fill / treewarden-12345678 / 12345678-0
+        fill = 107 - len(base) - len("//treewarden-12345678/12345678-0")
         short, long = Path(base, "x" * fill), Path(base, "x" * (fill + 1))
         short.mkdir()
         long.mkdir()
         run = RunDirectory.create(clock, [short])
         hub = Hub("hub", clock=clock)
         hub.start()
-        hub.bind(run.socket(12345678, "d63"), lambda _: None)[0].close()
+        hub.bind(run.socket(12345678, LANES - 1), lambda _: None)[0].close()
         assert hub.close(5)
         run.remove()
 

@@ -310,7 +310,7 @@ def _raw_send(frames: list[bytes]) -> None:
 
     # The loop lends no socket; a test takes it.
     every = [each for each in gc.get_objects() if isinstance(each, zmq.backend.Socket) and not each.closed]
-    data = next(each for each in every if bytes(each.get(zmq.LAST_ENDPOINT)).rstrip(b"\0").endswith(b".d0"))
+    data = next(each for each in every if bytes(each.get(zmq.LAST_ENDPOINT)).rstrip(b"\0").endswith(b"-0"))
     for frame in frames[:-1]:
         data.send(frame, zmq.SNDMORE)
     data.send(frames[-1])
