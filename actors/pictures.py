@@ -33,7 +33,7 @@ def worker_picture(row: Row, ledger: Ledger, interpreter: _Interpreter | None) -
         overflow=row.overflow,
         pid=None if interpreter is None else interpreter.pid,
         silence="" if interpreter is None else interpreter.silence,
-        running=row.lanes - len(row.free),
+        running=row.running,
         calls=row.calls,
         restarts=ledger.restarts_of(row.slot),
         attempts=row.book.attempts,
