@@ -55,6 +55,7 @@ class Affinity:
         self._of_worker: dict[int, set[str]] = {}
         self._lost: set[str] = set()
         self._expired: set[str] = set()
+        self.expirations = 0  #: how often a session has expired
         self.moves = 0  #: how often a session was bound anew; counted where they are bound
         self.changed: dict[
             int, None
@@ -244,6 +245,7 @@ class Affinity:
         # First: a session without a worker that is not expired would pass for a new one.
         binding.expired = True
         self._expired.add(session)
+        self.expirations += 1
         self._unbind(session, binding)
 
     def _unbind(self, session: str, binding: Binding) -> None:

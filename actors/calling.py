@@ -44,7 +44,7 @@ def leave(desk: Desk, lease: Lease) -> None:
     """Give *lease* back, after the kill of a worker that is in the middle of its call. Never blocks. Twice is fine."""
     # One that was counted may have its worker with the next caller already, whose call is none of ours.
     if lease.tally is None and lease.interpreter is not None and not lease.clean:
-        lease.interpreter.kill("its caller left in the middle of a call")
+        lease.channel.give_up("its caller left in the middle of a call")
     desk.give_back(lease)
 
 

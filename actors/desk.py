@@ -304,6 +304,10 @@ class Desk:
         """Expire sessions that were not used; returns how many ended."""
         return self._do(self._books.sessions.affinity.sweep, self.now())
 
+    def expirations(self) -> int:
+        """Return how many sessions have expired so far, whoever found it."""
+        return self._books.sessions.affinity.expirations
+
     def worker_status(self, key: int) -> WorkerStatus | None:
         """Return one worker as it is now; None when it is gone."""
         return self._do(self._books.worker_status, key)

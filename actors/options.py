@@ -29,6 +29,7 @@ _REMEDIES: Final = {
     "when_full": "raise refuses a call, block lets it wait, shed refuses the newest of the lowest priority",
     "max_overflow": "0 starts none",
     "overflow_ttl": "30 is the default",
+    "threads": "1 runs one call after the other",
     "start_interval": "0 starts the next as soon as max_starting allows",
     "max_starting": "leave it out for all at the same time",
     "timeout": "it counts from the call on",

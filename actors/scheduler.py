@@ -195,7 +195,9 @@ class Scheduler:
             row = self.rows[key]
             self._grant(ticket, row, now)
             if row.free:
-                self._idle.add(key, overflow=row.overflow)  # behind those that have more
+                self._idle.add(
+                    key, overflow=row.overflow
+                )  # as the last: calls spread over the workers in turn
             return key
         if wanted is None or ticket.mode is not SessionMode.STRICT_FAIL_FAST:
             self._enqueue(ticket)

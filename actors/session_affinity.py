@@ -25,12 +25,11 @@ class SessionAffinity(Actor):
         """Begin. What a session is does not depend on sweeps, what is kept of it does."""
         self._desk = desk
         self._every = min(ttl / 4, _LONGEST)
-        self._expired = 0
         self._again()
 
     def handle_info(self, message: Any) -> None:
         if message == _SWEEP:
-            self._expired += self._desk.sweep()
+            self._desk.sweep()
             self._again()
 
     def terminate(self, reason: ExitReason) -> None:
@@ -38,7 +37,7 @@ class SessionAffinity(Actor):
         self._desk.close("stopped")
 
     def status(self) -> Mapping[str, object]:
-        return {"sessions": self._desk.status().sessions, "expired": self._expired}
+        return {"sessions": self._desk.status().sessions, "expired": self._desk.expirations()}
 
     def _again(self) -> None:
         self.send_after(self._every, _SWEEP)

@@ -12,7 +12,7 @@ from typing import Any, final
 
 import zmq
 
-from bridge.certificate import CallRecord
+from bridge.certificate import CallRecord, Verdict
 from bridge.enforcement import Enforcement
 from bridge.errors import ChannelUnavailable, WorkerDied
 from bridge.outcome import decode_result
@@ -175,7 +175,7 @@ class DataChannel:
 
     def give_up(self, why: str) -> None:
         """Kill the interpreter, whose call nobody looks after any more. Never blocks."""
-        self.wires.owner.kill(why)
+        self.wires.owner.kill(why, Verdict.KILLED_BY_US, self._last_id)
 
     def close(self, timeout: float) -> bool:
         """Close the socket once no call holds it; blocks at most *timeout* seconds. Idempotent.
@@ -214,9 +214,11 @@ class DataChannel:
     def _leave(self, turn: Turn) -> None:
         """Let the next call in, if this one left nothing."""
         if turn.lends:
-            self._turn = None
             if turn.id:
                 self._clean = turn.clean
+            # One that was left in the midst is in the interpreter all the same, until that is dead.
+            if self._clean:
+                self._turn = None
             turn.lends = bool(self._lease.release())  # type: ignore[func-returns-value]  # both, or neither
 
     def _told(self, turn: Turn, error: Exception | None, result: Any) -> Any:

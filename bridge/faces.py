@@ -31,6 +31,9 @@ class TurnFace(Protocol):
     def due(self) -> float:
         """When its answer must be here, on the clock."""
 
+    #: Whether who looked has found that this moment has come; written by it.
+    late: bool
+
     @property
     def is_answered(self) -> bool:
         """Whether its end will not wait for anything."""

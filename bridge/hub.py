@@ -35,6 +35,10 @@ _LONGEST_POLL: Final = 60_000
 
 #: Descriptors that an interpreter may take while it starts, with room for what else happens meanwhile.
 _DESCRIPTORS: Final = 32
+#: And for each data channel beyond the first.
+_FOR_A_LANE: Final = 6
+#: ZeroMQ's own limit is 1023 sockets for all interpreters of a hub, of which each channel takes three.
+_SOCKETS: Final = 65_535
 
 Source = int | Socket
 T = TypeVar("T")
@@ -112,6 +116,7 @@ class Hub:
         require_supported()
         self._run = RunDirectory.create(self.clock, unseen=self.unseen.append)
         self._context = zmq.Context()
+        self._context.set(zmq.MAX_SOCKETS, _SOCKETS)
         self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._poller.register(self._wake_fd, zmq.POLLIN)
         self._accepting = True
@@ -172,8 +177,11 @@ class Hub:
 
     # For interpreters.
 
-    def admit(self) -> int:
+    def admit(self, lanes: int = 1) -> int:
         """Return the number of a new interpreter, unique in the run.
+
+        Args:
+            lanes: How many data channels it will have.
 
         Raises:
             HubClosed: If the hub does not run.
@@ -183,7 +191,7 @@ class Hub:
             raise HubClosed(self.name)
         # ZeroMQ aborts the whole process when it gets no descriptor for a socket, so they are asked for here first.
         with contextlib.ExitStack() as taken:
-            for _ in range(_DESCRIPTORS):
+            for _ in range(_DESCRIPTORS + _FOR_A_LANE * (lanes - 1)):
                 taken.callback(os.close, os.dup(self._wake_fd))
         return next(self._entries)
 

@@ -128,12 +128,12 @@ class Interpreter:
         """Its process id; also that of its session and its group."""
         return self._group.pid
 
-    def kill(self, why: str, verdict: Verdict = Verdict.KILLED_BY_US) -> None:
-        """Send SIGKILL to the whole group, from any thread; the first cause stays.
+    def kill(self, why: str, verdict: Verdict = Verdict.KILLED_BY_US, call_id: int = 0) -> None:
+        """Send SIGKILL to the whole group, from any thread, because of the call *call_id*, if given; the first cause stays.
 
         Blocks only for a verdict that wants stacks: until these are written. Does nothing once it is dead.
         """
-        self._signals.kill(why, verdict)
+        self._signals.kill(why, verdict, call_id)
 
     def stop(self, why: str, timeout: float) -> Certificate | None:
         """Ask it to end after the running call; then send SIGTERM, then SIGKILL, all within *timeout*. Blocks.

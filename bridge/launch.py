@@ -57,7 +57,7 @@ def launch(
     refuse_unguarded_main(worker)
     hub.launcher.check(options)
     try:
-        number = hub.admit()
+        number = hub.admit(options.threads)
     except OSError as error:
         raise LaunchFailed(worker, f"no file descriptors are left for it: {error.strerror}") from error
     refused: list[Exception] = []

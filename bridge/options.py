@@ -38,6 +38,9 @@ LIMITS: Final = (
 LEAST_FILES: Final = 64
 #: Bytes below which no interpreter gets as far as its handshake.
 LEAST_MEMORY: Final = 128 * 1024 * 1024
+#: And for each call beyond the first that it is to run at a time: a thread's stack, and what a connection takes.
+LANE_MEMORY: Final = 10 * 1024 * 1024
+LANE_FILES: Final = 6
 #: Characters of the shortest secret that can be declared.
 SHORTEST_SECRET: Final = 4
 
@@ -161,8 +164,10 @@ class InterpreterOptions:
         limits: Other soft resource limits, set before anything of yours runs in it: {"cpu": seconds, "nofile": open files,
             "core": bytes, ...}, see ``LIMITS``. None is set above the hard limit of the service.
         threads: How many calls it runs at a time, each in a thread of its own: for those that wait, not for those that
-            compute, since they share the GIL. Such a call is interrupted at its next line of Python, not in the midst of a
-            sleep; a kill, and a crash, takes all that run in it; and nothing but their own thread may ``report``.
+            compute, since they share the GIL; calls of one session, too. Such a call is interrupted at its next line of
+            Python, not in the midst of a sleep; a kill, and a crash, takes all that run in it, also those that were begun
+            while it was being ended for another's sake; what ``report`` or ``logging`` says in a thread that a call has
+            started is not told.
         native_threads: How many threads numeric libraries may start (OMP_NUM_THREADS and its like).
         start_timeout: Seconds from the launch until its handshake; math.inf: no limit.
         ping_interval: Seconds between two pings; math.inf: none, and no worker is found silent.
@@ -205,6 +210,17 @@ class InterpreterOptions:
     allowed: tuple[str, ...] = attrs.field(default=(), converter=_several, validator=_allowed)
 
     def __attrs_post_init__(self) -> None:
+        more = self.threads - 1
+        if self.memory is not None and self.memory < LEAST_MEMORY + more * LANE_MEMORY:
+            raise ValueError(
+                f"memory={self.memory}: expected at least {LEAST_MEMORY + more * LANE_MEMORY} bytes with threads="
+                f"{self.threads}, of which each needs a stack"
+            )
+        if self.limits.get("nofile", LEAST_FILES + more * LANE_FILES) < LEAST_FILES + more * LANE_FILES:
+            raise ValueError(
+                f"limits: 'nofile' is {self.limits['nofile']}, expected at least {LEAST_FILES + more * LANE_FILES} with"
+                f" threads={self.threads}, of which each needs a connection"
+            )
         if (self.codec == "json") != bool(self.allowed):
             raise ValueError(
                 f"codec={self.codec!r}, allowed={self.allowed!r}: an interpreter with codec='json' runs what allowed lists,"

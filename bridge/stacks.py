@@ -30,6 +30,8 @@ _STILL: Final = 3
 #: Lines that a certificate takes; a hundred threads with a hundred frames each would be told in full otherwise.
 _LINES: Final = 60
 _BYTES: Final = 32 * 1024
+#: How the account of a thread begins: of the one that crashed, or that writes; of another.
+_THREADS: Final = ("Current thread ", "Thread ")
 #: How the account of a crash begins; it counts alone.
 _CRASH: Final = "Fatal Python error:"
 
@@ -93,6 +95,7 @@ class Stacks:
         lines = [line for line in text[max(0, text.rfind(_CRASH)) :].splitlines() if line]
         if len(lines) <= _LINES:
             return tuple(lines)
+        lines = _current_first(lines)
         half = _LINES // 2
         return (*lines[:half], f"... {len(lines) - 2 * half} more lines ...", *lines[-half:])
 
@@ -101,6 +104,16 @@ class Stacks:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def _current_first(lines: list[str]) -> list[str]:
+    """Return *lines* with the thread that crashed before the others: of many threads only the first and last are told."""
+    starts = [number for number, line in enumerate(lines) if line.startswith(_THREADS)]
+    for start, end in zip(starts, [*starts[1:], len(lines)], strict=False):
+        if lines[start].startswith(_THREADS[0]):
+            head = lines[: starts[0]]
+            return [*head, *lines[start:end], *lines[len(head) : start], *lines[end:]]
+    return lines
 
 
 def _processor_time(pid: int) -> int | None:

@@ -190,6 +190,7 @@ class Switchboard:
         # What poll waited counts, also on a virtual clock, which stands still meanwhile.
         now = max(self._clock.now(), due) if not ready and not self._posted else self._clock.now()
         for run in [run for run in self._runs if run.turn.due <= now]:
+            run.turn.late = True
             self._hand_over(run)
 
     def _see_to(self, run: Run, *, dead: bool) -> None:

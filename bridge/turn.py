@@ -47,8 +47,8 @@ _LONGEST_POLL: Final = 3600
 class Incarnation(Reporter, Protocol):
     """What a call needs of the interpreter that runs it."""
 
-    def kill(self, why: str, verdict: Verdict = ...) -> None:
-        """Kill the whole group; never blocks."""
+    def kill(self, why: str, verdict: Verdict = ..., call_id: int = ...) -> None:
+        """Kill the whole group, because of a call, if one is given; never blocks."""
 
     def account(self, timeout: float) -> Certificate:
         """Return the certificate, or what is known after *timeout* seconds."""
@@ -114,6 +114,7 @@ class Turn:
     over = False  #: whether its answer was taken: nobody may end it any more
     clean = False  #: whether nothing of it is, or will be, left in the channel
     lends = False  #: whether it has the channel
+    late = False  #: whether who looked has found that its deadline has come: ``end`` waits no more
 
     def __init__(
         self, wires: Wires, label: str, timeout: float, on_progress: Callable[[Progress], None] | None
@@ -161,7 +162,7 @@ class Turn:
             return self._end()
         except ProtocolError as broken:
             owner = self._wires.owner
-            owner.kill(str(broken), Verdict.PROTOCOL)
+            owner.kill(str(broken), Verdict.PROTOCOL, self.id)
             # Waited for while this is still the running call: that belongs into the account.
             broken.certificate = owner.account(_CONFIRMATION)
             if self._wires.board.started < self.id:
@@ -191,7 +192,8 @@ class Turn:
         return error, result
 
     def _await_answer(self) -> _Answer:
-        wires, since, timeout, left = self._wires, self.since, self._timeout, self._timeout
+        wires, since, timeout = self._wires, self.since, self._timeout
+        left = 0.0 if self.late else timeout
         socket, watched, now = wires.socket, wires.watched, wires.clock.now
         while True:
             # A list of at most two, the socket and the pidfd.
@@ -293,7 +295,7 @@ class Turn:
         cause, doomed = self._wires.enforcement.finish(self.id)
         if cause is not None and doomed:
             # It was told to end already: those that it had started may be gone, and its own end may have begun.
-            self._wires.owner.kill(cause.why, cause.verdict)
+            self._wires.owner.kill(cause.why, cause.verdict, self.id)
         return not doomed
 
     def _death(self, *, overran: bool) -> Exception:

@@ -65,6 +65,7 @@ class MockTurn:
         self.over = threading.Event()  #: answered, or its interpreter has ended
         #: What struck its caller's thread, which computes the answer: nothing of the call's.
         self.struck: BaseException | None = None
+        self.late = False  #: whether its deadline was found to have come
         self.interrupted = False  #: whether its rest was cut short
         self._stirred = False  # whether it is to end; only ever becomes true
         self._gate = threading.Lock()  # opened then, for a call that rests
@@ -125,7 +126,7 @@ class MockTurn:
         kwargs: Mapping[str, Any],
     ) -> Any:
         """Have the call answered, and keep apart what is raised in this thread and not by the answer: an interrupt."""
-        current.enter(self)
+        before = current.enter(self)
         try:
             return answers.run(self, function, args, kwargs)
         except (Exception, CallInterrupted, SystemExit):
@@ -134,7 +135,7 @@ class MockTurn:
             self.struck = error
             raise
         finally:
-            current.leave()
+            current.enter(before)
 
     def end(self, status: ExitStatus) -> None:
         """Let the interpreter end; see ``Stage``."""

@@ -104,8 +104,8 @@ def method_of(cls: type, name: str) -> Any:
 
 _Key = tuple[type, str]
 _instances: Final[dict[_Key, Any]] = {}  # in the order of their set-up
-#: Held while one is set up: a worker may run several calls at a time, and a set-up may need another adapter's.
-_setting_up: Final = threading.RLock()
+#: Each held while that one is set up: a worker may run several calls at a time, and a set-up may need another adapter's.
+_setting_up: Final[dict[_Key, threading.RLock]] = {}
 _ends_at_exit = False
 
 
@@ -127,7 +127,7 @@ class Method(NamedTuple):
         key = (self.adapter, self.session if registration.scope == "session" else "")
         instance = _instances.get(key)
         if instance is None:
-            with _setting_up:
+            with _setting_up.setdefault(key, threading.RLock()):
                 instance = _instances.get(key)
                 if instance is None:
                     instance = self._set_up(key, registration.set_up)
@@ -150,7 +150,7 @@ def end_session(session: str) -> int:
     Raises:
         BaseException: What a tear-down raised; a group if several did. All are gone.
     """
-    return _end([key for key in _instances if key[1] == session]) if session else 0
+    return _end([key for key in [*_instances] if key[1] == session]) if session else 0
 
 
 def _end_at_exit() -> None:
@@ -163,7 +163,8 @@ def _end_at_exit() -> None:
 def _end(keys: Sequence[_Key]) -> int:
     failures: list[BaseException] = []
     for key in reversed(keys):
-        instance = _instances.pop(key)
+        instance = _instances.pop(key, None)
+        _setting_up.pop(key, None)
         try:
             _optional(instance, registration_of(key[0]).tear_down)
         except BaseException as error:  # the others are torn down all the same

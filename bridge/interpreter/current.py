@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from typing import Protocol
 
-__all__ = ["Running", "enter", "lane", "lanes", "leave", "set_only"]
+__all__ = ["Running", "enter", "lane", "lanes", "set_only"]
 
 
 class _Window(Protocol):
@@ -51,14 +51,12 @@ def set_only(lane: Running) -> None:
     _only = lane
 
 
-def enter(lane: Running) -> None:
-    """Say that this thread is *lane*'s, until ``leave``."""
-    _by_thread[threading.get_ident()] = lane
-
-
-def leave() -> None:
-    """It is no more."""
-    _by_thread.pop(threading.get_ident(), None)
+def enter(lane: Running | None) -> Running | None:
+    """Say that this thread is *lane*'s, or nobody's, and return whose it was: to be entered again when that is over."""
+    before = _by_thread.pop(threading.get_ident(), None)
+    if lane is not None:
+        _by_thread[threading.get_ident()] = lane
+    return before
 
 
 def lane() -> Running | None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from bridge.interpreter import current
 from bridge.wire.boot_spec import BootSpec
 from bridge.wire.redaction import Redactor
 
@@ -32,6 +33,17 @@ _FORMATTER: Final = logging.Formatter()
 Offer = Callable[[bytes], bool]  #: sends a record; returns whether it was sent
 
 
+class _Budget:
+    """What may be sent for one lane, and what was not. Under the handler's lock, but for the end of its own call."""
+
+    __slots__ = ("allowed", "dropped", "since")
+
+    def __init__(self, now: float) -> None:
+        self.allowed = float(BURST)
+        self.since = now
+        self.dropped = 0
+
+
 class Forwarder(logging.Handler):
     """Puts each record into a frame.
 
@@ -40,29 +52,37 @@ class Forwarder(logging.Handler):
         insist: Sends one, and waits for room.
         redact: Takes the secrets out.
         clock: Counts the rate.
+        whose: Returns what the rate is counted for; None: nobody, and the record goes nowhere.
     """
 
     def __init__(
-        self, offer: Offer, insist: Offer, redact: Redactor, clock: Callable[[], float] = time.monotonic
+        self,
+        offer: Offer,
+        insist: Offer,
+        redact: Redactor,
+        clock: Callable[[], float] = time.monotonic,
+        whose: Callable[[], object | None] = current.lane,
     ) -> None:
         super().__init__()
         self._offer = offer
         self._insist = insist
         self._redact = redact
         self._clock = clock
-        self._allowed = float(BURST)  # this and the next two: under the handler's lock
-        self._since = clock()
-        self._dropped = 0
+        self._whose = whose
+        self._budgets: dict[object, _Budget] = {}  # under the handler's lock
 
     def emit(self, record: logging.LogRecord) -> None:
         """Send *record*, or drop and count it; never raises."""
+        budget = self._budget()
+        if budget is None:
+            return
         try:
-            if not self._may_send() or not self._offer(self._body(record)):
-                self._dropped += 1
+            if not self._may_send(budget) or not self._offer(self._body(record, budget.dropped)):
+                budget.dropped += 1
                 return
-            self._dropped = 0
+            budget.dropped = 0
         except Exception:  # a record whose text cannot be made, say: logging's own way to complain
-            self._dropped += 1
+            budget.dropped += 1
             self.handleError(record)
 
     def tell_dropped(self) -> None:
@@ -72,36 +92,43 @@ class Forwarder(logging.Handler):
         """
         self.acquire()
         try:
-            if self._dropped:
-                told = logging.LogRecord(
-                    "treewarden",
-                    logging.WARNING,
-                    "",
-                    0,
-                    "log records were dropped: %d",
-                    (self._dropped,),
-                    None,
-                )
-                if self._insist(self._body(told)):
-                    self._dropped = 0
+            budget = self._budget()
+            if budget is None or not budget.dropped:
+                return
+            dropped, budget.dropped = budget.dropped, 0
         finally:
             self.release()
+        told = logging.LogRecord(
+            "treewarden", logging.WARNING, "", 0, "log records were dropped: %d", (dropped,), None
+        )
+        # Not under the lock: calls that run beside this one, to callers who listen, log meanwhile.
+        if not self._insist(self._body(told, dropped)):
+            budget.dropped += dropped
 
-    def _may_send(self) -> bool:
+    def _budget(self) -> _Budget | None:
+        whose = self._whose()
+        if whose is None:
+            return None
+        budget = self._budgets.get(whose)
+        if budget is None:
+            budget = self._budgets[whose] = _Budget(self._clock())
+        return budget
+
+    def _may_send(self, budget: _Budget) -> bool:
         now = self._clock()
-        self._allowed = min(float(BURST), self._allowed + (now - self._since) * RATE)
-        self._since = now
-        if self._allowed < 1:
+        budget.allowed = min(float(BURST), budget.allowed + (now - budget.since) * RATE)
+        budget.since = now
+        if budget.allowed < 1:
             return False
-        self._allowed -= 1
+        budget.allowed -= 1
         return True
 
-    def _body(self, record: logging.LogRecord) -> bytes:
-        body = self._packed(record, _LONGEST_TEXT, _LONGEST_EXCEPTION)
+    def _body(self, record: logging.LogRecord, dropped: int) -> bytes:
+        body = self._packed(record, dropped, _LONGEST_TEXT, _LONGEST_EXCEPTION)
         # A character takes up to six bytes in JSON, which few texts need.
-        return body if len(body) <= _LARGEST_BODY else self._packed(record, _LEAST, _LEAST)
+        return body if len(body) <= _LARGEST_BODY else self._packed(record, dropped, _LEAST, _LEAST)
 
-    def _packed(self, record: logging.LogRecord, text: int, exception: int) -> bytes:
+    def _packed(self, record: logging.LogRecord, dropped: int, text: int, exception: int) -> bytes:
         shown = _FORMATTER.formatException(record.exc_info) if record.exc_info and record.exc_info[0] else ""
         shown = "\n".join(filter(None, (shown, record.stack_info)))
         return json.dumps(
@@ -112,7 +139,7 @@ class Forwarder(logging.Handler):
                 "text": _cut(self._redact(record.getMessage()), text),
                 "exception": _cut(self._redact(shown), exception),
                 "time": record.created,
-                "dropped": self._dropped,
+                "dropped": dropped,
             },
             ensure_ascii=False,
         ).encode("utf-8", "surrogatepass")

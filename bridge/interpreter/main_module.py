@@ -16,13 +16,13 @@ from bridge.wire.codec import MAIN, REMOTE_MAIN
 
 __all__ = ["is_loading", "load"]
 
-_loading = False
+_loading = 0  # the thread that does so
 _lock: Final = threading.RLock()  # a worker may run several calls at a time
 
 
 def is_loading() -> bool:
-    """Return whether the main module is being loaded right now; then it must start no workers."""
-    return _loading
+    """Return whether this thread is loading the main module right now; then it must start no workers."""
+    return _loading == threading.get_ident()
 
 
 def load(spec: BootSpec) -> None:
@@ -45,7 +45,7 @@ def _load(spec: BootSpec) -> None:
     old = sys.modules.get(MAIN)
     # Before it runs, since it may look itself up, and what it pickles must find it under both names.
     sys.modules[MAIN] = sys.modules[REMOTE_MAIN] = module
-    _loading = True
+    _loading = threading.get_ident()
     try:
         if spec.main_name is not None:
             content = runpy.run_module(spec.main_name, run_name=REMOTE_MAIN, alter_sys=True)
@@ -59,5 +59,5 @@ def _load(spec: BootSpec) -> None:
             sys.modules[MAIN] = old
         raise
     finally:
-        _loading = False
+        _loading = 0
     sys.modules[MAIN] = sys.modules[REMOTE_MAIN] = module

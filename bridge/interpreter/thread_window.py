@@ -27,18 +27,22 @@ class ThreadWindow(Window):
         self._thread = ctypes.c_ulong(threading.get_ident())
         self._lock = threading.Lock()  # guards the next
         self._sent = False  # whether an exception is on its way, or has come
+        self._came = 0  # signals; the main thread's
 
     def on_sigint(self, *_: object) -> None:
-        # Does not wait: where the lock is held the call has come to its end, or interrupts itself.
-        if not self._lock.acquire(blocking=False):
-            return
-        try:
-            call_id = self.open
-            if call_id and not self._sent and self._words.cancelled == call_id:
-                self._sent, self.struck = True, call_id
-                _set_exception(self._thread, ctypes.py_object(CallInterrupted))
-        finally:
-            self._lock.release()
+        self._came += 1
+        came = 0
+        # Does not wait: where another holds the lock the call has come to its end, or interrupts itself. Where this very
+        # handler holds it, which the next signal has interrupted, it looks once more.
+        while came != self._came and self._lock.acquire(blocking=False):
+            came = self._came
+            try:
+                call_id = self.open
+                if call_id and not self._sent and self._words.cancelled == call_id:
+                    self._sent, self.struck = True, call_id
+                    _set_exception(self._thread, ctypes.py_object(CallInterrupted))
+            finally:
+                self._lock.release()
 
     def strike(self, call_id: int) -> None:
         self.open = 0

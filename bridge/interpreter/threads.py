@@ -5,6 +5,7 @@ Imported where a worker runs several calls at a time only.
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import threading
@@ -30,6 +31,8 @@ def run(board: Board, make: Callable[[int, Window], Lane], ready: Callable[[list
         make: Makes a lane, given its number and window, in the lane's own thread.
         ready: Is given all of them once they are made; then they run.
     """
+    # While there is one thread: several that ask for what has not run of it would each find half of it.
+    _ = importlib.import_module("zmq").Context
     lanes: list[Lane] = []
     together = threading.Barrier(len(board.lanes) + 1)
     ended_fd = os.eventfd(0, os.EFD_CLOEXEC)

@@ -180,7 +180,8 @@ class FakeInterpreter:
         Raises:
             CallInterrupted: The call is to end, or its interpreter has.
         """
-        next(lane for lane in self._lanes if lane.thread is threading.current_thread()).rest(seconds)
+        own = (lane for lane in self._lanes if lane.thread is threading.current_thread())
+        next(own, self._lanes[0]).rest(seconds)
 
     # The group.
 

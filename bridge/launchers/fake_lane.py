@@ -90,7 +90,7 @@ class FakeLane:
                 exchange.send(data, Kind.HELLO, self._owner.identity.incarnation, 0, [self._owner.hello()])
                 self._serve(data)
         finally:
-            current.leave()
+            current.enter(None)
             context.term()
 
     def _serve(self, data: Any) -> None:
@@ -131,4 +131,12 @@ class FakeLane:
 
     def _send_report(self, call_id: int, report: bytes) -> None:
         # In the call's own thread, which is this one: another has no lane.
-        exchange.send(self._data, Kind.PROGRESS, self._owner.identity.incarnation, call_id, [report])
+        incarnation = self._owner.identity.incarnation
+        while not wait_readable(self._owner.pidfd, 0):
+            try:
+                exchange.send(self._data, Kind.PROGRESS, incarnation, call_id, [report])
+            except zmq.Again:
+                # Its caller is behind; or it has ended, and nobody will read any more.
+                zmq.zmq_poll([(self._data, zmq.POLLOUT), (self._owner.pidfd, zmq.POLLIN)], -1)
+            else:
+                return

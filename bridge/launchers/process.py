@@ -39,6 +39,8 @@ _THREADS: Final = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
 )
+#: What glibc asks for how many heaps a process may have.
+_ARENAS: Final = "MALLOC_ARENA_MAX"
 
 
 @final
@@ -181,6 +183,9 @@ def _spec(
 
 def _environment(python: Python, options: InterpreterOptions, identity: Identity) -> dict[str, str]:
     base = dict(os.environ) if python.is_ours else foreign_environment(os.environ)
+    if options.memory is not None and options.threads > 1:
+        # Each thread would take 64 MB of the address space that is limited, for itself and mostly for nothing.
+        base[_ARENAS] = "2"
     return {
         **base,
         **dict.fromkeys(_THREADS, str(options.native_threads)),

@@ -7,6 +7,7 @@ import itertools
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from concurrent import futures
 from pathlib import Path
@@ -127,6 +128,22 @@ def test_a_future_that_waits_too_long_expires_and_is_not_executed(no_leaks: None
         assert not marker.exists()
         assert pool.status().timeouts == 1
         assert is_exact(pool.status())
+
+
+def test_a_submitted_call_overruns_once(no_leaks: None) -> None:
+    """It is ended when a call would be: who looks after it hands it on to be ended, not to be waited for again."""
+    with Pool(workers=2) as pool, futures.ThreadPoolExecutor(1) as caller:
+        assert pool.wait_ready(PATIENCE)
+        begun = time.monotonic()
+        waited: dict[str, float] = {}
+        submitted = pool.submit(time.sleep, 60, timeout=2.0)
+        submitted.add_done_callback(lambda _: waited.setdefault("submit", time.monotonic() - begun))
+        called = caller.submit(pool.call, time.sleep, 60, timeout=2.0)
+        called.add_done_callback(lambda _: waited.setdefault("call", time.monotonic() - begun))
+
+        assert isinstance(submitted.exception(PATIENCE), CallDeadline)
+        assert isinstance(called.exception(PATIENCE), CallDeadline)
+    assert waited["submit"] < 1.5 * waited["call"]
 
 
 def test_a_future_that_overruns_is_ended_alone(no_leaks: None) -> None:

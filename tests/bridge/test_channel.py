@@ -292,6 +292,16 @@ def test_the_deadline_counts_from_the_call(stage: Stage) -> None:
     assert stage.owner.kills == [Verdict.DEADLINE]
 
 
+def test_who_was_found_late_is_not_waited_for_again(stage: Stage) -> None:
+    """A thread that looks after many calls has seen that the deadline has come: what is left is to end the call."""
+    turn = stage.channel.begin(encode_call(len, ((),), {}), timeout=1000.0)
+    turn.late = True
+
+    with pytest.raises(CallDeadline):
+        stage.channel.complete(turn)
+    assert stage.owner.kills == [Verdict.DEADLINE]
+
+
 def test_a_virtual_clock_does_not_hang_a_call(stage: Stage) -> None:
     """On a clock that stands still, what the poll waited counts."""
     channel = stage.make(VirtualClock())

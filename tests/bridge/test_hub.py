@@ -272,3 +272,20 @@ def test_nothing_is_posted_to_a_closed_hub(no_leaks: None) -> None:
     asking.join(PATIENCE)
     assert told == [False]
     house.hub._thread = thread
+
+
+def test_room_is_asked_for_all_lanes(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ZeroMQ aborts the service when it gets no descriptor: one that runs several calls at a time takes some for each."""
+    taken: list[int] = []
+    real = os.dup
+
+    def dup(fd: int) -> int:
+        taken.append(fd)
+        return real(fd)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "dup", dup)
+        house.hub.admit()
+        one = len(taken)
+        house.hub.admit(11)
+    assert len(taken) - 2 * one >= 10 * 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -13,6 +14,7 @@ from bridge_house import PATIENCE, House, Life
 
 from bridge.cancel import CancelOutcome
 from bridge.certificate import Verdict
+from bridge.channel import Progress
 from bridge.errors import CallCancelled, CallDeadline, WorkerDied
 from bridge.events import LogRecord
 from bridge.ladder import Graces
@@ -175,6 +177,74 @@ def test_an_adapter_is_set_up_once_for_all(calls: Calls) -> None:
     request = encode_method(there.Counter, "meet", (LANES,), {})
     together = [calls.run(lane, request) for lane in range(LANES)]
     assert [call.result(PATIENCE) for call in together] == [1] * LANES
+
+
+def test_adapters_of_several_sessions_are_set_up_at_the_same_time(calls: Calls) -> None:
+    """One that takes long holds up its own session only: each of these waits for the other."""
+    requests = [encode_method(there.Slow, "ready", (), {}, session=session) for session in "ab"]
+    together = [calls.run(lane, request) for lane, request in enumerate(requests)]
+    assert [call.result(PATIENCE) for call in together] == [True, True]
+
+
+def test_what_a_worker_has_not_imported_is_found_by_all_at_once(
+    house: House, callers: ThreadPoolExecutor
+) -> None:
+    """The rest of zmq has run before the first call comes: several that asked for it would each find half of it."""
+    for _ in range(3):
+        calls = Calls(house.ready(threads=LANES), callers)
+        assert calls.everywhere(there.other_context) == ["Socket"] * LANES
+
+
+def test_a_kill_for_a_call_that_was_left_names_that_call(calls: Calls) -> None:
+    """Its caller was interrupted by its own report; the neighbour is told whose fault it was."""
+    waits = calls.begin(0, there.wait_for, "nothing")
+
+    def leave(_: Progress) -> None:
+        raise KeyboardInterrupt
+
+    channel = calls.life.interpreter.channels[1]
+    with pytest.raises(KeyboardInterrupt):
+        channel.call(encode_call(there.spin, (), {}), timeout=PATIENCE, on_progress=leave)
+    assert not channel.clean
+    channel.give_up("its caller left")
+
+    with pytest.raises(WorkerDied) as caught:
+        waits.result(PATIENCE)
+    certificate = caught.value.certificate
+    assert certificate.call is not None
+    assert (certificate.call.label, certificate.sent_by_us) == ("lane_functions.spin", "its caller left")
+    assert [other.label for other in certificate.others] == ["lane_functions.wait_for"]
+
+
+def test_of_a_crash_the_thread_that_crashed_is_told_first(house: House, callers: ThreadPoolExecutor) -> None:
+    """However many others there are, of which only some are told."""
+    calls = Calls(house.ready(threads=16), callers)
+    with pytest.raises(WorkerDied) as caught:
+        calls.run(9, encode_call(there.crash, (), {})).result(PATIENCE)
+    assert "in crash" in "\n".join(caught.value.certificate.stacks)
+
+
+def test_a_neighbour_whose_caller_does_not_listen_holds_up_nobodys_log(calls: Calls) -> None:
+    """One has lost records, and waits for room to say so; another logs meanwhile, and comes to its end."""
+    stuck = threading.Event()
+    released = threading.Event()
+
+    def listen_late(_: Progress) -> None:
+        stuck.set()
+        assert released.wait(PATIENCE)
+
+    flood = threading.Thread(
+        target=calls.life.interpreter.channels[0].call,
+        args=(encode_call(there.log_too_much, (), {}),),
+        kwargs={"timeout": PATIENCE, "on_progress": listen_late},
+    )
+    flood.start()
+    try:
+        assert stuck.wait(PATIENCE)
+        assert calls.run(1, encode_call(there.wait_for_the_flood, (), {})).result(PATIENCE) == "logged"
+    finally:
+        released.set()
+        flood.join(PATIENCE)
 
 
 def test_an_orderly_end_waits_for_all_calls(calls: Calls) -> None:

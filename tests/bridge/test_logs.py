@@ -112,7 +112,7 @@ class Scripted:
         self.now = 0.0
         self.taken: list[dict[str, Any]] = []
         self.waited = 0
-        self.forwarder = Forwarder(self.offer, self.insist, Redactor(), lambda: self.now)
+        self.forwarder = Forwarder(self.offer, self.insist, Redactor(), lambda: self.now, lambda: self)
 
     def offer(self, body: bytes) -> bool:
         if self.room:

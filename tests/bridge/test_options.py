@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bridge.options import LEAST_FILES, LEAST_MEMORY, InterpreterOptions
+from bridge.options import LANE_FILES, LANE_MEMORY, LEAST_FILES, LEAST_MEMORY, InterpreterOptions
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,9 @@ from bridge.options import LEAST_FILES, LEAST_MEMORY, InterpreterOptions
         {"limits": {"nofile": LEAST_FILES - 1}},
         {"threads": 0},
         {"threads": 1.5},
+        {"native_threads": 0},
+        {"memory": LEAST_MEMORY + LANE_MEMORY - 1, "threads": 2},
+        {"limits": {"nofile": LEAST_FILES + LANE_FILES - 1}, "threads": 2},
         {"start_timeout": 0},
         {"start_timeout": math.nan},
         {"start_timeout": "30"},
@@ -54,12 +57,14 @@ def test_good_options_are_taken() -> None:
         cwd="/",
         memory=LEAST_MEMORY,
         limits={"nofile": LEAST_FILES, "core": 0},
-        threads=64,
         native_threads=1,
         start_timeout=math.inf,
     )
 
     assert options.path == ("/a",)
+    assert InterpreterOptions(threads=64).threads == 64
+    least = LEAST_MEMORY + LANE_MEMORY
+    assert InterpreterOptions(threads=2, memory=least).memory == least
     assert not options.has_start_deadline
     assert InterpreterOptions().has_start_deadline
 

@@ -158,7 +158,7 @@ def log(count: int, text: str = "record %d") -> int:
 def log_without_rate(count: int, gate: str) -> None:
     """Log *count* records as if a second passed between two, then say so into *gate*, a named pipe, and return."""
     (forwarder,) = logging.root.handlers
-    times = itertools.count(int(vars(forwarder)["_since"]) + 1)
+    times = itertools.count(int(vars(forwarder)["_clock"]()) + 1)
     vars(forwarder)["_clock"] = lambda: float(next(times))
     log(count)
     Path(gate).write_text("all are logged")

@@ -61,12 +61,16 @@ def do_not_wait(gate: threading.Lock, _: float) -> bool:
 class FakeChannel:
     """The channel of a worker that answers at once, or as *behave* says."""
 
-    def __init__(self) -> None:
+    def __init__(self, owner: FakeInterpreter) -> None:
+        self._owner = owner
         self.clean = True
         self.behave: Callable[[], Any] = lambda: "answer"
 
     def call(self, request: Any, *, timeout: float, on_progress: Any = None) -> Any:
         return self.behave()
+
+    def give_up(self, why: str) -> None:
+        self._owner.kill(why)
 
 
 class FakeInterpreter:
@@ -75,7 +79,7 @@ class FakeInterpreter:
     def __init__(self, pid: int = 1, lanes: int = 1) -> None:
         self.pid = pid
         self.silence = ""
-        self.channels = [FakeChannel() for _ in range(lanes)]
+        self.channels = [FakeChannel(self) for _ in range(lanes)]
         self.channel = self.channels[0]
         self.killed = False
 

@@ -11,7 +11,8 @@ from collections import defaultdict
 from bridge.interpreter import CallInterrupted, adapter, cancelled, report
 
 __all__ = [
-    "Counter", "asked", "crash", "environment", "go_on", "meet", "report_and_meet", "sit", "spin", "wait_for",
+    "Counter", "Slow", "asked", "crash", "environment", "go_on", "log_too_much", "meet", "other_context", "report_and_meet", "sit", "spin", "wait_for",
+    "wait_for_the_flood",
 ]  # fmt: skip
 
 #: Seconds that nothing here takes, unless it hangs.
@@ -83,9 +84,34 @@ def report_and_meet(name: str, parties: int, number: int) -> int:
     return number
 
 
+def log_too_much() -> None:
+    """Report, which its caller does not come back from soon; then log more than may be sent, and say at the end so."""
+    report(1)
+    for number in range(5000):
+        logging.getLogger("lanes").warning("record %d", number)
+    _events["flooded"].set()
+
+
+def wait_for_the_flood() -> str:
+    """Log when the other has; its end waits for room meanwhile."""
+    assert _events["flooded"].wait(_PATIENCE)
+    for _ in range(50):
+        logging.getLogger("lanes").warning("of the neighbour")
+        _events["never"].wait(0.002)
+    return "logged"
+
+
 def environment(name: str) -> str | None:
     """Return a variable."""
     return os.environ.get(name)
+
+
+def other_context() -> str:
+    """Make a socket of pyzmq's own, which a worker has not imported; return its type."""
+    import zmq
+
+    with zmq.Context() as context, context.socket(zmq.PAIR) as socket:
+        return type(socket).__name__
 
 
 _set_ups: list[int] = []
@@ -103,3 +129,15 @@ class Counter:
         """Return how many were set up, once all are here."""
         meet("counter", parties)
         return len(_set_ups)
+
+
+@adapter(scope="session")
+class Slow:
+    """Each session's set-up waits for the others'."""
+
+    def set_up(self) -> None:
+        meet("slow", 2)
+
+    def ready(self) -> bool:
+        """Return that it is."""
+        return True

@@ -110,6 +110,19 @@ def test_reports_reach_who_asked_for_them(a_pool: APool) -> None:
     assert (submitted.progress.n, submitted.progress.total) == (4, 5)
 
 
+def test_no_report_is_lost_however_many_there_are(a_pool: APool) -> None:
+    """More than any queue between the two holds: the call waits for its caller."""
+    pool = a_pool(workers=1)
+    heard = 0
+
+    def hear(_: object) -> None:
+        nonlocal heard
+        heard += 1
+
+    assert pool.call(work.tell_how_far, 3000, on_progress=hear) == 3000
+    assert heard == 3000
+
+
 def test_a_call_can_ask_whether_it_is_to_end(a_pool: APool, gate: Gate) -> None:
     """One that is cancelled sees it, ends in good order, and leaves its worker to the next."""
     pool = a_pool(workers=1, interpreter=InterpreterOptions(graces=Graces(flag=PATIENCE)))
@@ -240,19 +253,21 @@ def test_a_map_keeps_all_threads_busy(a_pool: APool, tmp_path: Path) -> None:
         assert [first.result(PATIENCE), *results] == [*range(6)]
 
 
-def test_a_death_ends_all_calls_of_its_worker(a_pool: APool, gate: Gate) -> None:
+def test_a_death_ends_all_calls_of_its_worker(a_pool: APool, tmp_path: Path) -> None:
     """Each caller is told, each call is counted once, and the next worker serves on."""
     pool = a_pool(workers=1, threads=3)
-    held = [pool.submit(work.wait_at, str(gate)) for _ in range(2)]
-    gate.reached()
-    while pool.status().attempts < 2:
-        pool.call(abs, -1)
+    with gates(tmp_path) as several:
+        own = [next(several) for _ in range(2)]
+        held = [pool.submit(work.wait_at, str(gate)) for gate in own]
+        for gate in own:
+            gate.reached()
 
-    with pytest.raises(WorkerDied):
-        pool.call(work.leave, 3)
-    gate.open()
+        with pytest.raises(WorkerDied):
+            pool.call(work.leave, 3)
+        for gate in own:
+            gate.open()
 
-    assert [type(each.exception(PATIENCE)) for each in held] == [WorkerDied] * 2
+        assert [type(each.exception(PATIENCE)) for each in held] == [WorkerDied] * 2
     assert pool.call(abs, -1) == 1
     status = pool.status()
     assert (is_exact(status), status.lost, status.deaths) == (True, 3, 1)
