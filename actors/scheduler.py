@@ -12,7 +12,7 @@ from collections.abc import Container, Iterable
 from typing import final
 
 from actors.affinity import Affinity
-from actors.idle import IdleWorkers
+from actors.idle import FreeRows, IdleWorkers
 from actors.ledger import WorkerBook
 from actors.ticket import SessionMode, Ticket
 from actors.waiters import Waiters
@@ -29,7 +29,7 @@ class Row:
     """What the scheduler knows of one worker."""
 
     __slots__ = (
-        "book", "calls", "failed_checks", "free", "key", "lanes", "life", "overflow", "ready_at", "slot",
+        "book", "calls", "failed_checks", "free", "idle", "key", "lanes", "life", "load", "overflow", "ready_at", "slot",
     )  # fmt: skip
 
     def __init__(
@@ -45,6 +45,10 @@ class Row:
         self.lanes = (1 << lanes) - 1  #: a bit for each call that it may run at a time
         #: Those of them that nobody has, whatever its state. A number, since each object more is felt with 100,000 workers.
         self.free = self.lanes
+        self.idle: FreeRows | None = (
+            None  #: where it is, if it can take a call; this and the next: of ``idle``
+        )
+        self.load = 0  #: how many sessions live there, as far as that has been looked at
         self.ready_at = math.inf  #: when it shook hands
 
     @property
@@ -83,7 +87,7 @@ class Scheduler:
         self.waiters = Waiters(sheds=sheds)
         #: Taken out of the queue because their session was bound to a worker that another had got: they would not wait.
         self.busy: list[Ticket] = []
-        self._idle = IdleWorkers(affinity)
+        self._idle = IdleWorkers(affinity, self.rows)
         self._arrivals = 0
 
     # Workers
@@ -116,7 +120,7 @@ class Scheduler:
         row.life.health = Health.UNHEALTHY
         if row.life.state in {WorkerState.READY, WorkerState.BUSY}:
             row.life.on(WorkerEvent.DEGRADE, now)
-            self._idle.discard(key)
+            self._idle.discard(row)
 
     def restore(self, key: int, now: float) -> tuple[Ticket, int] | None:
         """A degraded worker is well again; returns who gets it. One that somebody still holds works after that."""
@@ -146,7 +150,7 @@ class Scheduler:
         row = self.rows.get(key)
         if row is not None and row.life.state not in {WorkerState.TERMINATING, WorkerState.TERMINATED}:
             row.life.on(WorkerEvent.TERMINATE, now)
-            self._idle.discard(key)
+            self._idle.discard(row)
             self._not_alive(key)
 
     def gone(self, key: int, now: float) -> tuple[Row | None, tuple[Ticket, ...]]:
@@ -155,7 +159,7 @@ class Scheduler:
         if row is None:
             return None, ()
         row.life.on(WorkerEvent.EXIT, now)
-        self._idle.discard(key)
+        self._idle.discard(row)
         self._not_alive(key)
         self.affinity.worker_gone(key)
         return row, self.waiters.strand(key)
@@ -163,14 +167,13 @@ class Scheduler:
     def nobody_needs(self, now: float, ttl: float) -> list[int]:
         """Return the overflow workers that have been free for *ttl* seconds and hold no session's state."""
         found = []
-        for key in self._idle.overflow():
-            row = self.rows[key]
+        for row in self._idle.overflow():
             if row.held:
                 continue
             if now - row.life.entered_at < ttl:
                 break
-            if not self.affinity.load(key):
-                found.append(key)
+            if not self.affinity.load(row.key):
+                found.append(row.key)
         return found
 
     # Requests
@@ -181,24 +184,20 @@ class Scheduler:
         The ticket's session, if it has one, must be neither lost nor expired: the desk has looked.
         """
         wanted = None if ticket.session is None else self.affinity.worker_of(ticket.session)
-        key: int | None = None
-        if wanted is not None and wanted in self._idle:
-            key = wanted
-            self._idle.discard(key)
+        row = None if wanted is None else self.rows.get(wanted)
+        if row is not None and row.idle is not None:
+            self._idle.discard(row)
         elif wanted is None and ticket.session is not None and self.affinity.binds:
-            if self._idle:
-                key = self._idle.least_loaded()
-                self._idle.discard(key)
+            row = self._idle.take_least_loaded()
         elif wanted is None or ticket.mode is SessionMode.HINT:
-            key = self._idle.take_first()
-        if key is not None:
-            row = self.rows[key]
+            row = self._idle.take_first()
+        else:
+            row = None
+        if row is not None:
             self._grant(ticket, row, now)
             if row.free:
-                self._idle.add(
-                    key, overflow=row.overflow
-                )  # as the last: calls spread over the workers in turn
-            return key
+                self._idle.add(row)  # as the last: calls spread over the workers in turn
+            return row.key
         if wanted is None or ticket.mode is not SessionMode.STRICT_FAIL_FAST:
             self._enqueue(ticket)
         return None
@@ -218,7 +217,7 @@ class Scheduler:
         else:
             return None  # it is to end, or to rest
         if before:
-            self._idle.discard(key)  # it is there for another of its lanes; it goes to the end
+            self._idle.discard(row)  # it is there for another of its lanes; it goes to the end
         return self._offer(row, now)
 
     def more(self, key: int, now: float) -> tuple[Ticket, int] | None:
@@ -286,7 +285,7 @@ class Scheduler:
             ticket.queue = None
             if ticket.key is None:
                 self._enqueue(ticket)
-        self._idle = IdleWorkers(self.affinity)
+        self._idle = IdleWorkers(self.affinity, self.rows)
         at_work = {WorkerState.READY, WorkerState.BUSY}
         free = [row for row in self.rows.values() if row.life.state in at_work and row.free]
         free.sort(key=lambda row: row.life.entered_at)
@@ -312,7 +311,7 @@ class Scheduler:
         """*row*'s worker can take a call: give it to who is next, else it is free."""
         ticket = self.waiters.first_for(row.key) if self.waiters else None
         if ticket is None:
-            self._idle.add(row.key, overflow=row.overflow)
+            self._idle.add(row)
             return None
         self.waiters.discard(ticket)
         return ticket, self._grant(ticket, row, now)
