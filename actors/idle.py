@@ -88,9 +88,6 @@ class IdleWorkers:
         for row in rows.values():
             row.idle, row.load = None, affinity.load(row.key)
 
-    def __bool__(self) -> bool:
-        return bool(self._own.rows) or bool(self._overflow.rows)
-
     def add(self, row: Row) -> None:
         """*row*'s worker is free now."""
         if self._affinity.changed:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from desk_house import FakeInterpreter, Parked, ScriptedClock, a_certificate, a_desk
 
@@ -9,7 +11,9 @@ from actors.desk import Desk
 from actors.errors import PoolError, SessionBusy, SessionExpired, SessionLost, SessionNotBound
 from actors.lease import Lease
 from actors.pool import Pool
+from actors.session_affinity import SessionAffinity
 from actors.ticket import SessionMode
+from supervision import ChildSpec, Tree, VirtualClock, sys
 
 HINT, QUEUE, FAIL_FAST = SessionMode.HINT, SessionMode.STRICT_QUEUE, SessionMode.STRICT_FAIL_FAST
 
@@ -246,3 +250,22 @@ def test_a_time_to_live_is_above_0(ttl: float) -> None:
     """What is none is refused where it is given."""
     with pytest.raises(ValueError, match=r"ttl .*: expected seconds > 0"):
         Pool(workers=1).session("s", ttl=ttl)
+
+
+def test_what_has_expired_is_forgotten_though_the_pools_sessions_never_do(tree: Tree) -> None:
+    """A session of its own time is swept within a minute after it is to be forgotten, without anybody asking."""
+    clock = tree.clock
+    assert isinstance(clock, VirtualClock)
+    desk = a_desk(ttl=math.inf)
+    desk.open(clock)
+    desk.touch_session("s", 5.0)
+    ref = tree.start_child(ChildSpec(id="sessions", start=SessionAffinity, args=(desk, math.inf)))
+    assert ref is not None
+    known = desk._books.sessions.affinity  # without a look at it, which sweeps, too
+
+    clock.advance(59.0)
+    sys.get_state(ref)
+    assert len(known) == 1
+    clock.advance(1.0)
+    sys.get_state(ref)
+    assert len(known) == 0

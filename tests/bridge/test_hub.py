@@ -12,6 +12,7 @@ from pathlib import Path
 
 import bridge_functions as there
 import pytest
+import zmq
 from bridge_house import PATIENCE, House, Life
 
 from bridge.certificate import Verdict
@@ -289,3 +290,7 @@ def test_room_is_asked_for_all_lanes(house: House, monkeypatch: pytest.MonkeyPat
         one = len(taken)
         house.hub.admit(11)
     assert len(taken) - 2 * one >= 10 * 5
+    # Three for each channel, and as many channels as descriptors allow: ZeroMQ's own limit would be reached first.
+    context = house.hub._context
+    assert context is not None
+    assert context.get(zmq.MAX_SOCKETS) >= 3 * 10_000

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import _thread
 import os
+import queue
 import signal
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from bridge.interpreter import current, interruption
 from bridge.interpreter.interruption import Achieved, CallInterrupted, Window
+from bridge.interpreter.thread_window import ThreadWindow
 from bridge.wire.board import Board, Words
 
 
@@ -176,3 +180,71 @@ def test_cancelled_is_of_the_running_call(
     assert not interruption.cancelled()
     words.cancelled = 5
     assert interruption.cancelled()
+
+
+class CancelledWhileLookedAt:
+    """A board on which the call 5 is cancelled, and its signal comes, while a handler looks at it."""
+
+    def __init__(self) -> None:
+        self.again: Callable[[], None] | None = None
+
+    @property
+    def cancelled(self) -> int:
+        again, self.again = self.again, None
+        if again is None:
+            return 5
+        again()
+        return 0
+
+
+def test_a_signal_that_interrupts_its_own_handler_is_not_lost() -> None:
+    """In a lane beside others the handler passes it on: what it was too late to see it looks at once more."""
+    words: Any = CancelledWhileLookedAt()
+    window = ThreadWindow(words)
+    window.open = 5
+    words.again = window.on_sigint
+
+    with pytest.raises(CallInterrupted):
+        window.on_sigint()
+    assert window.struck == 5
+    window.take_back()
+
+
+def test_in_a_lane_beside_others_a_result_is_kept_and_the_next_call_can_be_interrupted(words: Words) -> None:
+    """The interrupt comes while the call is in C and returns: its result counts, and nothing is left for what comes next."""
+    gate = threading.Lock()
+    gate.acquire()
+    made: queue.SimpleQueue[ThreadWindow] = queue.SimpleQueue()
+    spinning = threading.Event()
+
+    def spin() -> None:
+        spinning.set()
+        while True:
+            pass
+
+    def lane() -> list[object]:
+        window = ThreadWindow(words)
+        window.begin(5)
+        made.put(window)
+        told: list[object] = [window.run(gate.acquire, (), {})]
+        window.take_back()
+        window.begin(6)
+        try:
+            window.run(spin, (), {})
+        except CallInterrupted:
+            told.append(window.struck)
+        window.take_back()
+        return told
+
+    with ThreadPoolExecutor(1) as executor:
+        told = executor.submit(lane)
+        window = made.get(timeout=20)
+        while not window.open:
+            pass
+        words.cancelled = 5
+        window.on_sigint()
+        gate.release()
+        assert spinning.wait(20)
+        words.cancelled = 6
+        window.on_sigint()
+        assert told.result(20) == [True, 6]

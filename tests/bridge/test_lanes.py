@@ -190,9 +190,23 @@ def test_what_a_worker_has_not_imported_is_found_by_all_at_once(
     house: House, callers: ThreadPoolExecutor
 ) -> None:
     """The rest of zmq has run before the first call comes: several that asked for it would each find half of it."""
-    for _ in range(3):
-        calls = Calls(house.ready(threads=LANES), callers)
-        assert calls.everywhere(there.other_context) == ["Socket"] * LANES
+    calls = Calls(house.ready(threads=LANES), callers)
+    unrun = "'__unrun__' in vars(__import__('sys').modules['zmq'])"
+
+    assert calls.life.call(eval, unrun) is False
+    assert calls.everywhere(there.other_context) == ["Socket"] * LANES
+    # The twin: where one call runs at a time that is left to who needs it.
+    assert house.ready().call(eval, unrun) is True
+
+
+def test_threads_leave_a_limited_memory_to_the_calls(house: House) -> None:
+    """Each would reserve a heap of its own in it; without a limit, or without threads, that is nobody's affair."""
+    limited = {"memory": 1 << 30}
+    arenas = [
+        house.ready(**options).call(there.environment, "MALLOC_ARENA_MAX")
+        for options in ({**limited, "threads": 2}, limited, {"threads": 2})
+    ]
+    assert arenas == ["2", None, None]
 
 
 def test_a_kill_for_a_call_that_was_left_names_that_call(calls: Calls) -> None:

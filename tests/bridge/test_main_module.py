@@ -7,13 +7,16 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import types
 import zipapp
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from bridge.interpreter import main_module as loading
 from bridge.payload import main_module
 
 SCRIPT = """
@@ -247,3 +250,11 @@ house.close()
     done = run("-c", WITHOUT + program)
 
     assert (done.stdout, done.stderr) == ("8\n", "")
+
+
+def test_only_the_thread_that_loads_it_may_start_no_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call beside the one that loads the script, in a worker that runs several, is not a part of that."""
+    monkeypatch.setattr(loading, "_loading", threading.get_ident())
+    assert loading.is_loading()
+    with ThreadPoolExecutor(1) as beside:
+        assert beside.submit(loading.is_loading).result(20) is False
