@@ -18,6 +18,10 @@ from bridge.wire.board import Words
 __all__ = ["ThreadWindow"]
 
 
+class _TakenBack(BaseException):
+    """Put in the place of what is on its way."""
+
+
 @final
 class ThreadWindow(Window):
     """Made in the thread whose calls it is for."""
@@ -53,9 +57,20 @@ class ThreadWindow(Window):
         # What is on its way strikes on one of these lines at the latest, or never; then this is run once more.
         with self._lock:
             if self._sent:
-                _set_exception(self._thread, None)
+                self._await_another()
                 self._sent = False
 
+    def _await_another(self) -> None:
+        # Until an exception has arrived, Python 3.11 and 3.12 stop at every call and jump to look for it, and where the code
+        # is traced 3.11 never goes on. To ask for none, which it allows, is such a request, too, and never ends: so one of
+        # our own takes the place of the other, and arrives here.
+        try:
+            _set_exception(self._thread, ctypes.py_object(_TakenBack))
+            while True:
+                pass
+        except _TakenBack:
+            pass
 
-def _set_exception(thread: ctypes.c_ulong, kind: ctypes.py_object[type[BaseException]] | None) -> None:
+
+def _set_exception(thread: ctypes.c_ulong, kind: ctypes.py_object[type[BaseException]]) -> None:
     ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, kind)

@@ -6,6 +6,7 @@ import _thread
 import os
 import queue
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -208,6 +209,39 @@ def test_a_signal_that_interrupts_its_own_handler_is_not_lost() -> None:
         window.on_sigint()
     assert window.struck == 5
     window.take_back()
+
+
+TRACED = """
+import sys, threading
+from bridge.interpreter.thread_window import ThreadWindow
+
+class Words:
+    cancelled = 5
+
+window = ThreadWindow(Words())
+window.open = 5
+try:
+    window.on_sigint()
+finally:
+    window.take_back()
+    sys.settrace(lambda *_: None)
+    print("goes on", flush=True)
+    (lambda: None)()
+"""
+
+
+def test_code_that_is_traced_goes_on_after_an_interrupt() -> None:
+    """Python 3.11 stops for ever in a traced function while it thinks that an exception is on its way to a thread."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", TRACED],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert (done.stdout, done.returncode) == ("goes on\n", 1)
+    assert done.stderr.endswith("CallInterrupted: the call was cancelled, or its deadline has passed\n")
 
 
 def test_in_a_lane_beside_others_a_result_is_kept_and_the_next_call_can_be_interrupted(words: Words) -> None:
