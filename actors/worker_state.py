@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from typing import Final, final
+from typing import Any, Final, final
 
 import attrs
 
@@ -104,9 +104,10 @@ class WorkerLife:
         self.state = LIFE.initial
         self.health = Health.UNKNOWN
         self.entered_at = now
-        #: State, event, when, and since when: bare tuples of what is there already. Two are made for every call, and a
-        #: frozen value would cost ten times as much; what can be worked out is, when somebody asks.
-        self._entries: deque[tuple[WorkerState, WorkerEvent, float, float]] = deque(maxlen=HISTORY)
+        #: State, event, when, three after another: objects that are there already. Two entries are made for every call, and
+        #: a tuple for each would be fresh memory, which is what many workers feel; what can be worked out is, when somebody
+        #: asks. The oldest is there for its time only.
+        self._entries: deque[Any] = deque((None, None, now), maxlen=3 * (HISTORY + 1))
 
     def on(self, event: WorkerEvent, now: float) -> None:
         """Go on by *event*; exactly one history entry for each success.
@@ -115,8 +116,8 @@ class WorkerLife:
             IllegalTransition: It cannot happen now; nothing is changed.
         """
         target = LIFE.next(self.state, event)
-        # The entry is the truth, and the rest follows from it: see mend.
-        self._entries.append((self.state, event, now, self.entered_at))
+        # The entry is the truth, and the rest follows from it: see mend. In one, in C: all of it, or nothing.
+        self._entries.extend((self.state, event, now))
         self.state, self.entered_at = target, now
 
     @property
@@ -126,13 +127,15 @@ class WorkerLife:
 
     def mend(self) -> None:
         """Finish a transition that an exception cut off after its entry was written."""
-        if self._entries:
-            source, event, self.entered_at, _ = self._entries[-1]
-            self.state = LIFE.next(source, event)
+        source, event, self.entered_at = (self._entries[at] for at in (-3, -2, -1))
+        self.state = LIFE.initial if event is None else LIFE.next(source, event)
 
     def history(self) -> tuple[WorkerTransition, ...]:
         """Return the last transitions, oldest first; at most ``HISTORY``."""
+        entries = tuple(self._entries)
         return tuple(
             WorkerTransition(source, LIFE.next(source, event), event, at, at - since)
-            for source, event, at, since in self._entries
+            for since, source, event, at in zip(
+                entries[2::3], entries[3::3], entries[4::3], entries[5::3], strict=False
+            )
         )
