@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from bridge.interpreter import current, sockets
 from bridge.interpreter.thread_window import ThreadWindow
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from bridge.interpreter.lane import Lane
 
 __all__ = ["run"]
+
+_SIGNALS: Final = 4096  #: that are taken note of at a time
 
 
 def run(board: Board, make: Callable[[int, Window], Lane], ready: Callable[[list[Lane]], None]) -> None:
@@ -36,6 +39,9 @@ def run(board: Board, make: Callable[[int, Window], Lane], ready: Callable[[list
     lanes: list[Lane] = []
     together = threading.Barrier(len(board.lanes) + 1)
     ended_fd = os.eventfd(0, os.EFD_CLOEXEC)
+    # A signal that comes in the moment before the wait is not slept through: it has written here, whatever thread it met.
+    came_fd, wakeup_fd = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    signal.set_wakeup_fd(wakeup_fd, warn_on_full_buffer=False)
 
     def work(number: int) -> None:
         try:
@@ -57,6 +63,9 @@ def run(board: Board, make: Callable[[int, Window], Lane], ready: Callable[[list
     together.wait()
     left = len(lanes)
     while left:
-        # Linux gives a signal to the main thread unless that blocks it; this is where its handler runs.
-        sockets.wait([(ended_fd, sockets.READABLE)])
-        left -= os.eventfd_read(ended_fd)
+        # Handlers run here, in the main thread.
+        for source, _ in sockets.wait([(ended_fd, sockets.READABLE), (came_fd, sockets.READABLE)]):
+            if source == ended_fd:
+                left -= os.eventfd_read(ended_fd)
+            else:
+                os.read(came_fd, _SIGNALS)

@@ -211,6 +211,64 @@ def test_a_signal_that_interrupts_its_own_handler_is_not_lost() -> None:
     window.take_back()
 
 
+def run(program: str) -> subprocess.CompletedProcess[str]:
+    """Run it in a Python of its own."""
+    return subprocess.run(
+        [sys.executable, "-P", "-c", program],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+
+
+SIGNALLED = """
+import ctypes, functools, operator, threading
+from types import SimpleNamespace
+from bridge.interpreter import interruption, sockets, threads
+from bridge.wire.board import Board
+
+board = Board(Board.create_fd())
+inside = threading.Event()
+real = sockets._backend.zmq_poll
+
+def poll(watched, timeout):
+    assert inside.wait(20)
+    board.lanes[0].cancelled = 1
+    # All in C: Python does not look for signals between the two.
+    now = [ctypes.pythonapi.PyErr_SetInterrupt, functools.partial(real, watched, timeout)]
+    return list(map(operator.call, now))[-1]
+
+sockets._backend = SimpleNamespace(zmq_poll=poll)
+
+class Lane:
+    def __init__(self, number, window):
+        self.window = window
+
+    def run(self):
+        def spin():
+            inside.set()
+            while True:
+                pass
+
+        try:
+            self.window.begin(1)
+            self.window.run(spin, (), {})
+        except interruption.CallInterrupted:
+            self.window.take_back()
+            print("interrupted", flush=True)
+
+threads.run(board, Lane, lambda lanes: interruption.install([lane.window for lane in lanes]))
+"""
+
+
+def test_a_signal_in_the_moment_before_the_main_thread_waits_is_not_slept_through() -> None:
+    """It has come, in C, and its handler, in Python, has not run yet: the wait returns for it."""
+    done = run(SIGNALLED)
+    assert (done.stdout, done.stderr, done.returncode) == ("interrupted\n", "", 0)
+
+
 TRACED = """
 import sys, threading
 from bridge.interpreter.thread_window import ThreadWindow
@@ -232,14 +290,7 @@ finally:
 
 def test_code_that_is_traced_goes_on_after_an_interrupt() -> None:
     """Python 3.11 stops for ever in a traced function while it thinks that an exception is on its way to a thread."""
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", TRACED],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
+    done = run(TRACED)
     assert (done.stdout, done.returncode) == ("goes on\n", 1)
     assert done.stderr.endswith("CallInterrupted: the call was cancelled, or its deadline has passed\n")
 
