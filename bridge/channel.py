@@ -57,8 +57,11 @@ class DataChannel:
         clock: Clock,
         enforcement: Enforcement,
         codec: str = PICKLE,
+        spin: float = 0.0,
     ) -> None:
-        self.wires = Wires(owner, socket, pidfd, board.lanes[lane], clock, enforcement, codec, conversation)
+        self.wires = Wires(
+            owner, socket, pidfd, board.lanes[lane], clock, enforcement, codec, spin, conversation
+        )
         self._step = len(board.lanes)  # between two numbers of its calls: see ``wire.numbers``
         self._clean = True  # written by the thread that has the call
         self._lease = threading.Lock()  # held as long as a call is in it, and for ever after close

@@ -101,7 +101,7 @@ class Interpreter:
         self._signals = Signals(self._group, self._inquest, placement.board, self._control, hub.clock)
         self._lanes = Lanes(
             self, hub, launched, self._handshake,
-            target=self._signals, graces=options.graces, greeted=self._maybe_ready,
+            target=self._signals, options=options, greeted=self._maybe_ready,
         )  # fmt: skip
         #: Where its calls run, one at a time in each; the first one is there in every case.
         self.channels, self.channel = self._lanes.channels, self._lanes.channels[0]

@@ -15,8 +15,8 @@ from bridge.channel import DataChannel, Incarnation, Socket
 from bridge.enforcement import Enforcement, Target
 from bridge.handshake import Handshake
 from bridge.hub import Hub, Resident
-from bridge.ladder import Graces
 from bridge.launch import Launched
+from bridge.options import InterpreterOptions
 
 __all__ = ["Lanes"]
 
@@ -35,7 +35,7 @@ class Lanes:
         launched: With a socket for each lane.
         handshake: Of these sockets.
         target: What can be done to the process from outside.
-        graces: How a call is ended.
+        options: How a call is ended, and how long who waits for it stays awake.
         greeted: Told of each hello, on the hub's thread.
     """
 
@@ -47,7 +47,7 @@ class Lanes:
         handshake: Handshake,
         *,
         target: Target,
-        graces: Graces,
+        options: InterpreterOptions,
         greeted: Callable[[], None],
     ) -> None:
         placement = launched.placement
@@ -65,8 +65,9 @@ class Lanes:
                 placement.board,
                 number,
                 hub.clock,
-                Enforcement(target, graces, hub.clock),
+                Enforcement(target, options.graces, hub.clock),
                 launched.codec,
+                options.spin,
             )
             for number, socket in enumerate(launched.data)
         )

@@ -41,6 +41,8 @@ LEAST_MEMORY: Final = 128 * 1024 * 1024
 #: And for each call beyond the first that it is to run at a time: a thread's stack, and what a connection takes.
 LANE_MEMORY: Final = 10 * 1024 * 1024
 LANE_FILES: Final = 6
+#: Seconds that a wait may stay awake: beyond that, to be woken is cheap beside it.
+LONGEST_SPIN: Final = 0.01
 #: Characters of the shortest secret that can be declared.
 SHORTEST_SECRET: Final = 4
 
@@ -96,6 +98,11 @@ def _threads(_: Any, __: _Attribute, value: Any) -> None:
 def _seconds(_: Any, attribute: _Attribute, value: Any) -> None:
     if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
         raise ValueError(f"{attribute.name}={value!r}: expected seconds > 0 (math.inf: no limit)")
+
+
+def _spin(_: Any, __: _Attribute, value: Any) -> None:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= LONGEST_SPIN:
+        raise ValueError(f"spin={value!r}: expected seconds from 0 to {LONGEST_SPIN}")
 
 
 def _log_level(_: Any, __: _Attribute, value: Any) -> None:
@@ -174,6 +181,10 @@ class InterpreterOptions:
         silence_grace: Seconds without an answer after which a process that is stopped, or gone without an exit, is
             killed. One that runs is not: it may hold the GIL until its call's deadline.
         on_silence: "kill", or "log": then such a process is only told of (``InterpreterSilent``, the status) and kept.
+        spin: Seconds that the caller of a call, and the interpreter after it, stay awake before they sleep, as long as calls
+            follow upon each other that take no longer than that (adaptive spinning, see `bridge.wire.spinning`). A small
+            call takes about half the time so, and a processor at each end, which others are let have in between; 0: none
+            of that, at most 0.01.
         graces: How a call is ended that overran its deadline, or was cancelled.
         secrets: Texts that no error, marker or log record out of it shows. An exception that holds one is described only.
         log_level: From which level on the records of its ``logging`` become ``LogRecord`` events while a call runs; None:
@@ -203,6 +214,7 @@ class InterpreterOptions:
     ping_interval: float = attrs.field(default=5.0, validator=_seconds)
     silence_grace: float = attrs.field(default=10.0, validator=_seconds)
     on_silence: str = attrs.field(default="kill", validator=_on_silence)
+    spin: float = attrs.field(default=0.0002, validator=_spin)
     graces: Graces = attrs.field(factory=Graces, validator=attrs.validators.instance_of(Graces))
     secrets: tuple[str, ...] = attrs.field(default=(), converter=_several, validator=_secrets, repr=False)
     log_level: str | None = attrs.field(default=None, validator=_log_level)

@@ -23,6 +23,7 @@ from bridge.wire import exchange
 from bridge.wire.board import Words
 from bridge.wire.codec import PICKLE
 from bridge.wire.frames import HEADER_SIZE, Fault, Kind, WireError, opening_of, usual
+from bridge.wire.spinning import AdaptiveSpin
 from supervision.clock import Clock
 from supervision.events import Event
 
@@ -83,14 +84,17 @@ class Wires:
     clock: Clock
     enforcement: Enforcement  #: ends those that must end
     codec: str
+    spins: float  #: seconds that a caller stays awake where answers come soon
     conversation: Conversation  #: replaced by the hub's thread at open, and by close
     bare: exchange.Bare = attrs.field(init=False)
     opening: bytes = attrs.field(init=False)  #: how a result begins
+    spin: AdaptiveSpin = attrs.field(init=False)
     #: What a call waits for: a message, or the interpreter's death.
     watched: list[Any] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.bare = exchange.Bare(self.socket)
+        self.spin = AdaptiveSpin(self.bare.get, self.spins)
         self.opening = opening_of(Kind.RESULT, self.owner.incarnation)
         self.watched = [(self.socket, _POLLIN), (self.pidfd, _POLLIN)]
 
@@ -192,6 +196,12 @@ class Turn:
         return error, result
 
     def _await_answer(self) -> _Answer:
+        spin = self._wires.spin
+        answer = (self._take() if spin.wait() else None) or self._sleep_until_answered()
+        spin.came()
+        return answer
+
+    def _sleep_until_answered(self) -> _Answer:
         wires, since, timeout = self._wires, self.since, self._timeout
         left = 0.0 if self.late else timeout
         socket, watched, now = wires.socket, wires.watched, wires.clock.now

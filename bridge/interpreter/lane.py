@@ -18,6 +18,7 @@ from bridge.wire import exchange
 from bridge.wire.board import Board
 from bridge.wire.boot_spec import BootSpec
 from bridge.wire.frames import LARGEST_DATA, Kind, WireError
+from bridge.wire.spinning import AdaptiveSpin
 
 if TYPE_CHECKING:
     from bridge.interpreter.failures import Answer
@@ -63,6 +64,8 @@ class Lane:
         self._stop_fd = stop_fd
         self._data = sockets.connect(context, spec.data[number], largest=LARGEST_DATA, linger=_LINGER)
         self._heard = Hearing(spec.incarnation, {Kind.CALL})
+        # Of several lanes each would take Python from the others, and be awake for nothing.
+        self._spin = AdaptiveSpin(self._data.get, spec.spin if len(spec.data) == 1 else 0.0)
 
     def greet(self, hello: bytes) -> None:
         """Send the first message."""
@@ -74,13 +77,16 @@ class Lane:
 
     def run(self) -> None:
         """Serve calls until the service asks for the end; then the channel is closed."""
-        data = self._data
+        data, spin = self._data, self._spin
         watched = [(data, sockets.READABLE), (self._stop_fd, sockets.READABLE)]
         try:
             while True:
-                ready = sockets.wait(watched)
-                if ready[0][0] is not data or len(ready) > 1:
-                    break
+                # The end is looked for once nobody is in a hurry: who asks for it has no more calls.
+                if not spin.wait():
+                    ready = sockets.wait(watched)
+                    if ready[0][0] is not data or len(ready) > 1:
+                        break
+                spin.came()
                 self._serve()
         except WireError as error:
             hearing.end(error)

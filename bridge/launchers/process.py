@@ -170,6 +170,7 @@ def _spec(
         stacks_fd=stacks,
         path=path,
         replace_path=python.is_ours,
+        spin=options.spin,
         memory=options.memory,
         limits=tuple(options.limits.items()),
         main_name=name,

@@ -29,6 +29,7 @@ class BootSpec(NamedTuple):
     stacks_fd: int  #: a memfd for the faulthandler
     path: list[str]  #: put before the child's own sys.path, or in its place
     replace_path: bool
+    spin: float  #: seconds that a lane stays awake where calls come soon
     memory: int | None  #: RLIMIT_AS in bytes
     main_name: str | None  #: the service's main module, if it was run with -m
     main_path: str | None  #: else its script, or the directory or zip that holds its __main__.py

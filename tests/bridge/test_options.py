@@ -25,6 +25,10 @@ from bridge.options import LANE_FILES, LANE_MEMORY, LEAST_FILES, LEAST_MEMORY, I
         {"threads": 0},
         {"threads": 1.5},
         {"native_threads": 0},
+        {"spin": -0.001},
+        {"spin": 0.011},
+        {"spin": math.nan},
+        {"spin": "0"},
         {"memory": LEAST_MEMORY + LANE_MEMORY - 1, "threads": 2},
         {"limits": {"nofile": LEAST_FILES + LANE_FILES - 1}, "threads": 2},
         {"start_timeout": 0},
@@ -58,6 +62,7 @@ def test_good_options_are_taken() -> None:
         memory=LEAST_MEMORY,
         limits={"nofile": LEAST_FILES, "core": 0},
         native_threads=1,
+        spin=0,
         start_timeout=math.inf,
     )
 

@@ -1,0 +1,142 @@
+"""When an end of a channel stays awake, and when it sleeps at once; in time that the test makes."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from bridge_house import House
+
+from bridge.wire.spinning import AdaptiveSpin
+
+LIMIT = 0.0002
+
+
+class Socket:
+    """One whose next message comes when the test says, and a clock that each look at it moves on."""
+
+    def __init__(self, limit: float = LIMIT) -> None:
+        self.time = 100.0
+        self.comes_at = math.inf
+        self.looks = self.pauses = 0
+        self.spin = AdaptiveSpin(self.get, limit, now=lambda: self.time, pause=self.pause)
+
+    def get(self, option: int) -> int:
+        assert option == 15, "zmq.EVENTS"
+        self.looks += 1
+        return 1 if self.time >= self.comes_at else 2  # 2: it can be written to
+
+    def pause(self) -> None:
+        self.pauses += 1
+        self.time += 0.00001
+
+    def wait(self, seconds: float, *, then: float = 0.0) -> bool:
+        """Wait for a message that comes in so long, and do something for *then* seconds; return whether it stayed awake."""
+        self.comes_at = self.time + seconds
+        awake = self.spin.wait()
+        self.time = max(self.time, self.comes_at)
+        self.spin.came()
+        self.time += then
+        return awake
+
+
+@pytest.fixture(autouse=True)
+def two_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+
+
+def test_after_a_short_wait_the_next_one_stays_awake_until_the_message_is_there() -> None:
+    """And lets others have the processor between two looks. Of the first nothing is known yet."""
+    socket = Socket()
+    assert not socket.wait(0.0001)
+    assert socket.looks == 0
+
+    assert socket.wait(0.0001)
+    assert socket.pauses == pytest.approx(10, abs=1)
+    assert socket.looks == socket.pauses + 1
+
+
+def test_after_a_long_wait_the_next_one_sleeps_at_once() -> None:
+    """The long one was awake as long as the limit says, and no longer; one short wait makes good for it."""
+    socket = Socket()
+    socket.wait(0.0001)
+    assert not socket.wait(1.0)
+    assert socket.looks == pytest.approx(LIMIT / 0.00001, abs=2)
+
+    looks = socket.looks
+    assert not socket.wait(0.0001)
+    assert socket.looks == looks
+    assert socket.wait(0.0001)
+
+
+@pytest.mark.parametrize(("then", "awake"), [(LIMIT / 2, True), (LIMIT * 2, False)])
+def test_what_is_done_between_two_waits_must_be_short_too(then: float, awake: bool) -> None:
+    """Who makes a call a second may be answered soon; what it meets is asleep, and should be."""
+    socket = Socket()
+    socket.wait(0.0001, then=then)
+    assert socket.wait(0.0001) is awake
+
+
+def test_with_a_limit_of_0_nobody_stays_awake() -> None:
+    """The option's own word for none."""
+    socket = Socket(limit=0.0)
+    assert not any(socket.wait(0.0) for _ in range(3))
+    assert socket.looks == 0
+
+
+def test_on_one_processor_nobody_stays_awake(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is waited for needs it."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3})
+    socket = Socket()
+    assert not any(socket.wait(0.0001) for _ in range(3))
+    assert socket.looks == 0
+
+
+#: In the interpreter: its lane's spin, once a wait has begun and ended.
+SPIN = "(lambda spin: (spin._limit, spin._began > 0, spin._came > 0))(__import__('bridge.interpreter.current').interpreter.current.lane()._spin)"
+
+
+@pytest.mark.parametrize(
+    ("options", "limit"),
+    [({}, 0.0002), ({"spin": 0.0}, 0.0), ({"spin": 0.005}, 0.005), ({"threads": 2}, 0.0)],
+    ids=str,
+)
+def test_the_interpreter_does_as_its_options_say(house: House, options: dict[str, Any], limit: float) -> None:
+    """Of several lanes, which share the GIL, none stays awake."""
+    life = house.ready(**options)
+    life.call(eval, "1")
+    several = life.call(eval, "len(__import__('os').sched_getaffinity(0)) > 1")
+    assert tuple(life.call(eval, SPIN)) == (limit if several else 0.0, True, True)
+
+
+class Spin:
+    """In a caller's place: says that the message is there, or not, and notes what it is asked."""
+
+    def __init__(self, look: Callable[[], bool]) -> None:
+        self.look = look
+        self.asked: list[str] = []
+
+    def wait(self) -> bool:
+        self.asked.append("wait")
+        return self.look()
+
+    def came(self) -> None:
+        self.asked.append("came")
+
+
+@pytest.mark.parametrize("says", [True, False])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_caller_waits_awake_first_and_says_when_its_answer_came(
+    house: House, says: bool, there: bool
+) -> None:
+    """Whatever it is told, rightly or not, it gets its answer."""
+    life = house.ready()
+    wires = life.interpreter.channel.wires
+    spin: Any = Spin(lambda: (wires.socket.poll(20_000) > 0 if there else True) and says)
+    wires.spin = spin
+    assert life.call(abs, -1) == 1
+    assert spin.asked == ["wait", "came"]
