@@ -1,18 +1,19 @@
-"""Importing of zmq what a worker needs: its compiled part, constants and errors. The rest runs when somebody asks for it.
+"""Importing of zmq what a worker needs: its compiled part and its errors. The rest runs when somebody asks for it.
 
-That saves some 5 ms of a start, and a megabyte: pyzmq's own convenience around sockets, and `inspect`, of which its Cython reads
-ten constants. Users find the whole zmq under its name, as everywhere.
+That saves some 8 ms of a start, and a megabyte: pyzmq's own convenience around sockets, its enumerations of constants, and
+`inspect`, of which its Cython reads ten constants. Users find the whole zmq under its name, as everywhere.
 """
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
 from types import ModuleType
 from typing import Any, Final, NamedTuple
 
-from bridge.interpreter import unrun
+from bridge.interpreter import unrun, zmq_options
 
 __all__ = ["FLAGS", "Zmq", "import_zmq"]
 
@@ -29,6 +30,11 @@ FLAGS: Final = {
     "CO_ITERABLE_COROUTINE": 256,
     "CO_ASYNC_GENERATOR": 512,
 }
+
+#: What the compiled part keeps of zmq's constants.
+_ASKED_FOR: Final = {"SocketOption": zmq_options.option, "_OptType": zmq_options.Kinds}
+#: ZeroMQ's own error, of a context that has ended.
+ETERM: Final = 156384765
 
 _PACKAGES: Final = ("zmq", "zmq.backend", "zmq.backend.cython")
 
@@ -59,10 +65,9 @@ def _import_light() -> Zmq:
     packages = [unrun.put(name) for name in _PACKAGES]
     # First what may fail, since the compiled part cannot be imported anew, with other errors.
     version = _version(packages[0])
-    errors = importlib.import_module("zmq.constants").Errno
     # All that zmq's errors look for when they are made: making one must not import anything, which a call may have broken.
-    packages[0].__dict__.update(EAGAIN=errors.EAGAIN, ETERM=errors.ETERM)
-    with unrun.Lent("inspect", **FLAGS):
+    packages[0].__dict__.update(EAGAIN=errno.EAGAIN, ETERM=ETERM)
+    with unrun.Lent("inspect", **FLAGS), unrun.Lent("zmq.constants", **_ASKED_FOR):
         compiled: Any = importlib.import_module("zmq.backend.cython._zmq")
     packages[1].__dict__.update(strerror=compiled.strerror, zmq_errno=compiled.zmq_errno)
     return Zmq(compiled, version)

@@ -9,20 +9,20 @@ import importlib
 from collections.abc import Sequence
 from typing import Any, Final
 
+from bridge.interpreter import zmq_options
 from bridge.interpreter.light_zmq import import_zmq
 from bridge.wire.frames import QUEUE
 
 __all__ = ["CLOSED", "PYZMQ", "READABLE", "Again", "connect", "new_context", "wait"]
 
 _backend, PYZMQ = import_zmq()  # to be done before there are other threads
-_constants: Any = importlib.import_module("zmq.constants")
-_options: Any = _constants.SocketOption
 
 Again: Final[type[Exception]] = importlib.import_module(
     "zmq.error"
 ).Again  #: a message could not be sent at once
-READABLE: Final = int(_constants.POLLIN)  #: to wait for
-CLOSED: Final = int(_constants.POLLERR)  #: likewise
+_DEALER: Final = 5
+READABLE: Final = 1  #: to wait for
+CLOSED: Final = 4  #: likewise
 
 
 def new_context() -> Any:
@@ -40,11 +40,11 @@ def connect(context: Any, endpoint: str, *, largest: int, linger: int) -> Any:
         linger: Milliseconds for its last messages to leave once it is closed.
     """
     # The threshold is of no use here, where all is copied; not given, it would be asked of the zmq that has not run.
-    socket = _backend.Socket(context, int(_constants.SocketType.DEALER), copy_threshold=0)
-    socket.set(_options.LINGER, linger)
-    socket.set(_options.RECONNECT_IVL, -1)
-    socket.set(_options.MAXMSGSIZE, largest)
-    socket.set(_options.RCVHWM, QUEUE)
+    socket = _backend.Socket(context, _DEALER, copy_threshold=0)
+    socket.set(zmq_options.LINGER, linger)
+    socket.set(zmq_options.RECONNECT_IVL, -1)
+    socket.set(zmq_options.MAXMSGSIZE, largest)
+    socket.set(zmq_options.RCVHWM, QUEUE)
     socket.connect(endpoint)
     return socket
 

@@ -91,6 +91,9 @@ class Lent:
     def __exit__(self, *_: object) -> None:
         if self._lent is not None and not _has_run(self._lent):
             del sys.modules[self._name]
+            parent, _dot, child = self._name.rpartition(".")
+            if parent:
+                delattr(sys.modules[parent], child)
 
 
 def _has_run(module: ModuleType) -> bool:

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import bridge_functions as there
+import pytest
 import zmq
 import zmq_functions
 from bridge_house import House, Life
 
+from bridge.interpreter import light_zmq, zmq_options
 from bridge.interpreter.light_zmq import FLAGS
 from bridge.wire.boot_spec import BootSpec
 
@@ -56,7 +58,7 @@ def test_a_child_imports_nothing_for_words(house: House) -> None:
     ).stdout.split()  # fmt: skip
     loaded = house.ready().call(eval, "[*__import__('sys').modules]")
 
-    heavy = {"typing", "re", "json", "pickle", "zmq.sugar", "platform", "random"}
+    heavy = {"typing", "re", "json", "pickle", "zmq.sugar", "zmq.constants", "platform", "random"}
     assert not (heavy & {*loaded}) - {*at_site}
 
 
@@ -103,6 +105,7 @@ def test_a_call_finds_the_whole_zmq(house: House) -> None:
     assert house.ready().call(zmq_functions.use_zmq, "zmq") == [b"whole", b"kept"]
     assert house.ready().call(zmq_functions.use_zmq, "zmq.error") == [b"whole", b"kept"]
     assert house.ready().call(zmq_functions.use_zmq, "zmq.asyncio") == [b"whole", b"kept"]
+    assert house.ready().call(zmq_functions.use_zmq, "zmq.constants") == [b"whole", b"kept"]
 
 
 def test_an_error_of_zmq_needs_no_import(house: House) -> None:
@@ -163,6 +166,19 @@ def test_an_idle_child_has_no_inspect(house: House) -> None:
 def test_the_constants_are_those_of_inspect() -> None:
     """What zmq is given in its place, on this very Python."""
     assert {name: getattr(inspect, name) for name in FLAGS} == FLAGS
+
+
+def test_the_options_are_those_of_zmq() -> None:
+    """What zmq is asked in its place, for each that a worker knows of itself, and for any other."""
+    numbers = [value for name, value in vars(zmq_options).items() if name.isupper()]
+    assert len(numbers) == 6
+    for number in [*numbers, *zmq.SocketOption]:
+        assert zmq_options.option(number)._opt_type == zmq.SocketOption(number)._opt_type.name
+    for kind in type(zmq.SocketOption.FD._opt_type):
+        assert getattr(zmq_options.Kinds, kind.name) == kind.name
+    assert light_zmq.ETERM == zmq.ETERM
+    with pytest.raises(ValueError, match="9999"):
+        zmq_options.option(9999)
 
 
 def test_a_zmq_that_needs_more_of_inspect_gets_it(tmp_path: Path, house: House) -> None:

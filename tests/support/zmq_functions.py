@@ -31,7 +31,24 @@ def use_zmq(first: str) -> list[bytes]:
         left.send(b"whole")
         left.send(b"kept", copy=False)
         assert poller.poll(10_000) == [(right, zmq.POLLIN)]
+        _set_and_get(left)
         return [right.recv(), right.recv(copy=False).bytes]
+
+
+def _set_and_get(socket: Any) -> None:
+    """Options of every type of value, which zmq's compiled part must know, and one that there is not."""
+    import zmq
+
+    socket.set(zmq.IDENTITY, b"me")
+    assert socket.get(zmq.IDENTITY) == b"me"
+    socket.setsockopt(zmq.MAXMSGSIZE, 1 << 40)
+    assert socket.getsockopt(zmq.MAXMSGSIZE) == 1 << 40
+    assert socket.get(zmq.AFFINITY) == 0
+    socket.rcvtimeo = 5
+    assert socket.rcvtimeo == 5
+    assert socket.get(zmq.FD) > 2
+    assert isinstance(_failure(lambda: socket.get(9999)), zmq.ZMQError)
+    assert zmq.constants.SocketOption(zmq.IDENTITY) is zmq.SocketOption.IDENTITY
 
 
 def zmq_errors_without_imports() -> list[str]:
