@@ -48,7 +48,7 @@ class Scale:
 
 
 SCALES: Final = {
-    Effort.FULL: Scale(15, 20, 100, 15),
+    Effort.FULL: Scale(15, 20, 100, 31),
     Effort.QUICK: Scale(7, 10, 100, 7),
     Effort.ONCE: Scale(2, 1, 5, 1),
 }
@@ -87,7 +87,7 @@ with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as 
 
 
 def run(effort: Effort) -> Report:
-    """Measure; about a minute, about 20 s if ``QUICK``."""
+    """Measure; about 80 s, about 20 s if ``QUICK``."""
     scale = SCALES[effort]
     with _interpreter() as interpreter:
         calls = _calls(interpreter, scale)
