@@ -56,7 +56,8 @@ def check_seconds(name: str, value: object) -> None:
     Raises:
         ValueError: It is not; also None, "3" and nan.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value) or value <= 0:
+    # Not `int | float`, which is made anew each time: this runs for each call. A nan is not above 0 either.
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
         raise ValueError(f"{name} {value!r}: expected seconds > 0 (math.inf: no limit){_remedy(name)}")
 
 

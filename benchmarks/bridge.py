@@ -7,6 +7,7 @@ Beside it: what pyzmq itself takes for a message and its answer between two proc
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import queue
@@ -35,6 +36,8 @@ __all__ = ["run"]
 CALL_GOAL: Final = "<= 1.15"
 START_GOAL: Final = "<= 0.7"
 USS_GOAL: Final = "<= 9"
+#: For small calls that follow upon each other, as here.
+SPINNING: Final = InterpreterOptions(spin=0.0002)
 
 
 @attrs.frozen
@@ -89,14 +92,18 @@ with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as 
 def run(effort: Effort) -> Report:
     """Measure; about 80 s, about 20 s if ``QUICK``."""
     scale = SCALES[effort]
-    with _interpreter() as interpreter:
-        calls = _calls(interpreter, scale)
-        uss = _uss(interpreter.pid)  # after calls, of one that waits for more
-    return Report([*calls, _starts(scale.starts), uss])
+    with _interpreter(InterpreterOptions()) as as_it_comes, _interpreter(SPINNING) as spinning:
+        calls = _calls(as_it_comes, spinning, scale)
+        uss = _uss(as_it_comes.pid)  # after calls, of one that waits for more
+    settings = {
+        "direct_call": f"InterpreterOptions(spin={SPINNING.spin})",
+        "direct_call_as_it_comes": "InterpreterOptions()",
+    }
+    return Report([*calls, _starts(scale.starts), uss], settings)
 
 
 @contextlib.contextmanager
-def _interpreter() -> Iterator[Interpreter]:
+def _interpreter(options: InterpreterOptions) -> Iterator[Interpreter]:
     """Yield an interpreter that is ready, with nothing about it but what it needs."""
     clock = MonotonicClock()
     hub = Hub("benchmark", clock=clock)
@@ -104,7 +111,7 @@ def _interpreter() -> Iterator[Interpreter]:
     told: queue.SimpleQueue[Event] = queue.SimpleQueue()
     try:
         interpreter = Interpreter.launch(
-            hub, InterpreterOptions(), worker="benchmark/worker", incarnation=1, listener=told.put
+            hub, options, worker="benchmark/worker", incarnation=1, listener=told.put
         )
         while not isinstance(told.get(timeout=PATIENCE), InterpreterReady):
             pass
@@ -117,11 +124,10 @@ def _interpreter() -> Iterator[Interpreter]:
 # A call
 
 
-def _calls(interpreter: Interpreter, scale: Scale) -> Sequence[Line]:
-    channel = interpreter.channel
-
-    def call() -> bool:
-        return bool(channel.call(encode_call(abs, (-1,), {}), timeout=PATIENCE) == 1)
+def _calls(as_it_comes: Interpreter, spinning: Interpreter, scale: Scale) -> Sequence[Line]:
+    def caller(interpreter: Interpreter) -> Callable[[], bool]:
+        call = interpreter.channel.call
+        return lambda: bool(call(encode_call(abs, (-1,), {}), timeout=PATIENCE) == 1)
 
     # As many bytes as a call has.
     message = bytes(sum(len(part) for part in encode_call(abs, (-1,), {}).frames) + 36)
@@ -131,25 +137,23 @@ def _calls(interpreter: Interpreter, scale: Scale) -> Sequence[Line]:
             socket.send(message)
             return bool(len(socket.recv()) == len(message))
 
+        once = {"spinning": caller(spinning), "as_it_comes": caller(as_it_comes), "ping": ping}
         sides: dict[str, Callable[[], float]] = {
-            "call": lambda: median_of(scale.calls, call),
-            "ping": lambda: median_of(scale.calls, ping),
+            name: functools.partial(median_of, scale.calls, each) for name, each in once.items()
         }
-        with apart(interpreter.pid, pid):
+        pids = as_it_comes.pid, spinning.pid, pid
+        with apart(*pids):
             two_cpus = in_rounds(scale.rounds, scale.turns, sides)
-        with pinned(interpreter.pid, pid):
+        with pinned(*pids):
             one_cpu = in_rounds(scale.rounds, scale.turns, sides)
         free = in_rounds(scale.rounds, scale.turns, sides)
-    return [
-        _against_ping("direct_call", two_cpus, CALL_GOAL),
-        _against_ping("direct_call_one_cpu", one_cpu),
-        _against_ping("direct_call_free", free),
-    ]
-
-
-def _against_ping(name: str, figures: dict[str, list[float]], goal: str = "") -> Line:
-    us = {side: [each * 1e6 for each in rounds] for side, rounds in figures.items()}
-    return compared(name, "us", us["call"], {"pyzmq_ping_pong": us["ping"]}, goal)
+    lines = []
+    for where, figures in ("", two_cpus), ("_one_cpu", one_cpu), ("_free", free):
+        us = {side: [each * 1e6 for each in rounds] for side, rounds in figures.items()}
+        limit = {"pyzmq_ping_pong": us["ping"]}
+        lines.append(compared(f"direct_call{where}", "us", us["spinning"], limit, "" if where else CALL_GOAL))
+        lines.append(compared(f"direct_call{where}_as_it_comes", "us", us["as_it_comes"], limit))
+    return lines
 
 
 # A start, and an idle one's memory

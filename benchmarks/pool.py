@@ -20,6 +20,7 @@ from typing import Any, Final
 import attrs
 
 from actors import Pool
+from benchmarks.bridge import SPINNING
 from benchmarks.limits import PATIENCE, echo, median_of
 from benchmarks.report import Line, Report, compared
 from benchmarks.rounds import Effort, apart, in_rounds
@@ -68,7 +69,8 @@ def run(effort: Effort) -> Report:
 
 def _one_caller(scale: Scale) -> tuple[list[Line], dict[str, Any]]:
     with contextlib.ExitStack() as stack:
-        pool = stack.enter_context(Pool(workers=1))
+        pool = stack.enter_context(Pool(workers=1, name="spinning", interpreter=SPINNING))
+        as_it_comes = stack.enter_context(Pool(workers=1, name="as-it-comes"))
         socket, other_end = stack.enter_context(echo())
         executor = stack.enter_context(_executor())
         message = bytes(100)
@@ -79,11 +81,17 @@ def _one_caller(scale: Scale) -> tuple[list[Line], dict[str, Any]]:
 
         calls: dict[str, Callable[[], bool]] = {
             "pool": lambda: pool.call(abs, -1, timeout=PATIENCE) == 1,
+            "as_it_comes": lambda: as_it_comes.call(abs, -1, timeout=PATIENCE) == 1,
             "ping": ping,
             "ppe": lambda: executor.submit(abs, -1).result(PATIENCE) == 1,
         }
         # Asking for them starts the workers, too.
-        pids = [other_end, pool.call(os.getpid), executor.submit(os.getpid).result(PATIENCE)]
+        pids = [
+            other_end,
+            pool.call(os.getpid),
+            as_it_comes.call(os.getpid),
+            executor.submit(os.getpid).result(PATIENCE),
+        ]
         pebble = stack.enter_context(_pebble())
         if pebble is not None:
             calls["pebble"] = lambda: pebble(abs, -1) == 1
@@ -95,14 +103,19 @@ def _one_caller(scale: Scale) -> tuple[list[Line], dict[str, Any]]:
     us = {name: [each * 1e6 for each in rounds] for name, rounds in figures.items()}
     lines = [
         compared("pool_call_vs_zmq", "us", us["pool"], {"pyzmq_ping_pong": us["ping"]}, ZMQ_GOAL),
+        compared("pool_call_as_it_comes", "us", us["as_it_comes"], {"pyzmq_ping_pong": us["ping"]}),
         compared("pool_call_vs_ppe", "us", us["pool"], {"ppe_forkserver": us["ppe"]}, PPE_GOAL),
     ]
+    facts = {
+        "pool_call": f"InterpreterOptions(spin={SPINNING.spin})",
+        "pool_call_as_it_comes, threads64": "as it comes",
+    }
     if "pebble" not in us:
-        return lines, {"pebble": "not installed: pip install '.[benchmarks]'"}
+        return lines, facts | {"pebble": "not installed: pip install '.[benchmarks]'"}
     return [
         *lines,
         compared("pool_call_vs_pebble", "us", us["pool"], {"pebble": us["pebble"]}, PEBBLE_GOAL),
-    ], {}
+    ], facts
 
 
 @contextlib.contextmanager

@@ -182,9 +182,9 @@ class InterpreterOptions:
             killed. One that runs is not: it may hold the GIL until its call's deadline.
         on_silence: "kill", or "log": then such a process is only told of (``InterpreterSilent``, the status) and kept.
         spin: Seconds that the caller of a call, and the interpreter after it, stay awake before they sleep, as long as calls
-            follow upon each other that take no longer than that (adaptive spinning, see `bridge.wire.spinning`). A small
-            call takes about half the time so, and a processor at each end, which others are let have in between; 0: none
-            of that, at most 0.01.
+            follow upon each other that take no longer than that (adaptive spinning, see `bridge.wire.spinning`). With 0.0002
+            a small call takes from a third to two thirds of the time where the two ends have a processor each, and half as
+            much again where they have to share one. 0: none of that; at most 0.01.
         graces: How a call is ended that overran its deadline, or was cancelled.
         secrets: Texts that no error, marker or log record out of it shows. An exception that holds one is described only.
         log_level: From which level on the records of its ``logging`` become ``LogRecord`` events while a call runs; None:
@@ -214,7 +214,7 @@ class InterpreterOptions:
     ping_interval: float = attrs.field(default=5.0, validator=_seconds)
     silence_grace: float = attrs.field(default=10.0, validator=_seconds)
     on_silence: str = attrs.field(default="kill", validator=_on_silence)
-    spin: float = attrs.field(default=0.0002, validator=_spin)
+    spin: float = attrs.field(default=0.0, validator=_spin)
     graces: Graces = attrs.field(factory=Graces, validator=attrs.validators.instance_of(Graces))
     secrets: tuple[str, ...] = attrs.field(default=(), converter=_several, validator=_secrets, repr=False)
     log_level: str | None = attrs.field(default=None, validator=_log_level)
