@@ -77,12 +77,12 @@ class Lane:
 
     def run(self) -> None:
         """Serve calls until the service asks for the end; then the channel is closed."""
-        data, spin = self._data, self._spin
+        data, spin, side = self._data, self._spin, self._side
         watched = [(data, sockets.READABLE), (self._stop_fd, sockets.READABLE)]
         try:
             while True:
-                # The end is looked for once nobody is in a hurry: who asks for it has no more calls.
-                if not spin.wait():
+                # The end comes before a call that is there.
+                if side.stopping or not spin.wait():
                     ready = sockets.wait(watched)
                     if ready[0][0] is not data or len(ready) > 1:
                         break

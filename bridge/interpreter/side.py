@@ -48,6 +48,7 @@ class Side:
         self._context = context
         self._spec = spec
         self._stop_fd = stop_fd
+        self.stopping = False  #: whether it was; only ever becomes true
         self._hello = hello
         self._achieved = achieved
         self._heard = Hearing(spec.incarnation, {Kind.PING, Kind.STOP, Kind.CANCEL, Kind.REFUSED})
@@ -110,6 +111,7 @@ class Side:
             # One that runs is told of when it ends: the word was on the board before this message was sent.
             self._tell(socket, header.call_id)
         elif header.kind is Kind.STOP:
+            self.stopping = True
             os.eventfd_write(self._stop_fd, 1)
         elif header.kind is Kind.REFUSED:
             os.write(2, b"the service refused the handshake: " + b"".join(body) + b"\n")

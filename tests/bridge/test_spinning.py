@@ -5,11 +5,22 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import zmq
 from bridge_house import House
 
+from bridge.interpreter import sockets
+from bridge.interpreter.interruption import Window
+from bridge.interpreter.lane import Lane
+from bridge.payload import encode_call
+from bridge.wire import exchange
+from bridge.wire.board import Board
+from bridge.wire.boot_spec import BootSpec
+from bridge.wire.frames import Kind
 from bridge.wire.spinning import AdaptiveSpin
 
 LIMIT = 0.0002
@@ -111,6 +122,40 @@ def test_the_interpreter_does_as_its_options_say(house: House, options: dict[str
     life.call(eval, "1")
     several = life.call(eval, "len(__import__('os').sched_getaffinity(0)) > 1")
     assert tuple(life.call(eval, SPIN)) == (limit if several else 0.0, True, True)
+
+
+def test_the_end_comes_before_a_call_that_is_there(tmp_path: Path, no_leaks: None) -> None:
+    """A lane that stays awake from call to call hears that it is to end, and leaves the next one alone."""
+    endpoint = f"ipc://{tmp_path}/s"
+    stop_fd, board_fd = os.eventfd(1), Board.create_fd()
+    board = Board(board_fd)
+    fields: dict[str, Any] = dict.fromkeys(BootSpec._fields, 0)
+    spec = BootSpec(**fields | {"data": [endpoint], "codec": "pickle", "incarnation": 1})
+    side: Any = SimpleNamespace(stopping=False)
+    context: Any = zmq.Context()
+    with context, context.socket(zmq.DEALER) as host:
+        host.bind(endpoint)
+        lane: Any = Lane(spec, context, board, 0, Window(board.lanes[0]), side, stop_fd)
+        lane.greet(b"hello")
+
+        def always() -> bool:
+            # After the first call; the second is there, and no third.
+            side.stopping = True
+            return lane._spin.asked.count("wait") < 3 and bool(sockets.wait([(lane._data, sockets.READABLE)]))
+
+        lane._spin = Spin(always)
+        try:
+            assert host.poll(20_000)
+            for number in (1, 2):
+                exchange.send(host, Kind.CALL, 1, number, encode_call(abs, (-1,), {}).frames, block=True)
+            lane.run()
+        finally:
+            lane._data.close()
+        assert lane._spin.asked == ["wait", "came"]
+    assert board.lanes[0].finished == 1
+    board.close()
+    os.close(board_fd)
+    os.close(stop_fd)
 
 
 class Spin:
