@@ -197,9 +197,13 @@ class Turn:
 
     def _await_answer(self) -> _Answer:
         spin = self._wires.spin
-        answer = (self._take() if spin.wait() else None) or self._sleep_until_answered()
+        answer = (self._take() if spin.wait(self._is_coming) else None) or self._sleep_until_answered()
         spin.came()
         return answer
+
+    def _is_coming(self) -> bool:
+        """Whether the answer is on its way: a look at memory, a twentieth of one at the socket."""
+        return self._wires.board.finished >= self.id
 
     def _sleep_until_answered(self) -> _Answer:
         wires, since, timeout = self._wires, self.since, self._timeout

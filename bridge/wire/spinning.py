@@ -51,17 +51,27 @@ class AdaptiveSpin:
         self._began = self._came = -math.inf  # the last wait; when it ended
         self._quick = False  # whether that was soon
 
-    def wait(self) -> bool:
-        """Begin to wait: return whether a message is there now, after a moment at the most; else it is time to sleep."""
+    def wait(self, is_coming: Callable[[], bool] | None = None) -> bool:
+        """Begin to wait: return whether a message is there now, after a moment at the most; else it is time to sleep.
+
+        Args:
+            is_coming: Says, for less than a look at the socket costs, whether it is on its way; None: nobody can tell.
+        """
         self._began = now = self._now()
         if not self._quick or now - self._came > self._limit:
             return False
-        get, pause, until = self._get, self._pause, now + self._limit
-        while not get(_EVENTS) & _READABLE:
+        get, pause, clock, until = self._get, self._pause, self._now, now + self._limit
+        # A pause comes first, and often: what this end has just sent is with ZeroMQ's thread, which may need the processor.
+        while is_coming is not None and not is_coming():
             pause()
-            if self._now() >= until:
+            if clock() >= until:
                 return False
-        return True
+        while True:
+            pause()
+            if get(_EVENTS) & _READABLE:
+                return True
+            if clock() >= until:
+                return False
 
     def came(self) -> None:
         """The wait has ended: the message is there."""
