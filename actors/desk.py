@@ -102,9 +102,9 @@ class Desk:
         """
         if not self._request(lease, timeout, spent):
             assert self._clock is not None  # before it was opened, every request is refused
-            self._clock.acquire(lease.gate, timeout - spent)
-            # The grant is decided under the lock in which the waiter gives up, so none is lost in between.
-            self._do(self._books.give_up, lease)
+            # What opens the gate has been decided. The waiter gives up under the same lock, so nothing is lost in between.
+            if not self._clock.acquire(lease.gate, timeout - spent):
+                self._do(self._books.give_up, lease)
         if lease.refusal is not None:
             raise copy.copy(lease.refusal)  # several threads may be told the same
 

@@ -54,7 +54,7 @@ SCALES: Final = {
 }
 
 #: Rounds of the threads: each is long enough for itself.
-ROUNDS: Final = 5
+ROUNDS: Final = 9
 
 
 def run(effort: Effort) -> Report:
