@@ -116,7 +116,7 @@ class WorkerLife:
             IllegalTransition: It cannot happen now; nothing is changed.
         """
         target = LIFE.next(self.state, event)
-        # The entry is the truth, and the rest follows from it: see mend. In one, in C: all of it, or nothing.
+        # The entry is the truth, and the rest follows from it: see mend. In one, in C, where no interrupt splits it.
         self._entries.extend((self.state, event, now))
         self.state, self.entered_at = target, now
 

@@ -197,7 +197,8 @@ class Turn:
 
     def _await_answer(self) -> _Answer:
         spin = self._wires.spin
-        answer = (self._take() if spin.wait(self._is_coming) else None) or self._sleep_until_answered()
+        answer = self._take() if spin.wait(self._is_coming, 0.0 if self.late else self._timeout) else None
+        answer = answer or self._sleep_until_answered()
         spin.came()
         return answer
 
@@ -207,8 +208,8 @@ class Turn:
 
     def _sleep_until_answered(self) -> _Answer:
         wires, since, timeout = self._wires, self.since, self._timeout
-        left = 0.0 if self.late else timeout
         socket, watched, now = wires.socket, wires.watched, wires.clock.now
+        left = 0.0 if self.late else max(0.0, since + timeout - now())
         while True:
             # A list of at most two, the socket and the pidfd.
             ready = zmq.zmq_poll(

@@ -11,7 +11,7 @@ import importlib
 import os
 import sys
 from types import ModuleType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, final
 
 from bridge.interpreter import unrun, zmq_options
 
@@ -33,8 +33,23 @@ FLAGS: Final = {
 
 #: What the compiled part keeps of zmq's constants.
 _ASKED_FOR: Final = {"SocketOption": zmq_options.option, "_OptType": zmq_options.Kinds}
-#: ZeroMQ's own error, of a context that has ended.
-ETERM: Final = 156384765
+
+
+@final
+class Errno(int):
+    """In the place of a member of ``zmq.constants.Errno``, as long as zmq has not run."""
+
+    name: str
+
+    def __new__(cls, name: str, number: int) -> Errno:
+        made = super().__new__(cls, number)
+        made.name = name
+        return made
+
+
+EAGAIN: Final = Errno("EAGAIN", errno.EAGAIN)
+#: ZeroMQ's own, of a context that has ended.
+ETERM: Final = Errno("ETERM", 156384765)
 
 _PACKAGES: Final = ("zmq", "zmq.backend", "zmq.backend.cython")
 
@@ -66,7 +81,7 @@ def _import_light() -> Zmq:
     # First what may fail, since the compiled part cannot be imported anew, with other errors.
     version = _version(packages[0])
     # All that zmq's errors look for when they are made: making one must not import anything, which a call may have broken.
-    packages[0].__dict__.update(EAGAIN=errno.EAGAIN, ETERM=ETERM)
+    packages[0].__dict__.update(EAGAIN=EAGAIN, ETERM=ETERM)
     with unrun.Lent("inspect", **FLAGS), unrun.Lent("zmq.constants", **_ASKED_FOR):
         compiled: Any = importlib.import_module("zmq.backend.cython._zmq")
     packages[1].__dict__.update(strerror=compiled.strerror, zmq_errno=compiled.zmq_errno)

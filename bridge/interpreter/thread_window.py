@@ -63,11 +63,10 @@ class ThreadWindow(Window):
     def _await_another(self) -> None:
         # Until an exception has arrived, Python 3.11 and 3.12 stop at every call and jump to look for it, and where the code
         # is traced 3.11 never goes on. To ask for none, which it allows, is such a request, too, and never ends: so one of
-        # our own takes the place of the other, and arrives here.
+        # our own takes the place of the other, and arrives here; again if it struck in code that the garbage collector runs.
         try:
-            _set_exception(self._thread, ctypes.py_object(_TakenBack))
             while True:
-                pass
+                _set_exception(self._thread, ctypes.py_object(_TakenBack))
         except _TakenBack:
             pass
 

@@ -29,9 +29,10 @@ class AdaptiveSpin:
 
     Args:
         get: Of the ZeroMQ socket at this end, which returns one of its options.
-        limit: Seconds that a wait stays awake; 0: always to sleep at once. So it is, too, where this process has one
-            processor only: the other end could say nothing while this one spins.
-        now: What time it is, in seconds.
+        limit: Seconds that a wait stays awake; 0: always to sleep at once. So it is, too, where the thread that makes this
+            may run on one processor only, as then most likely all of the process may: the other end could say nothing
+            while this one spins. A quota of processor time is not seen.
+        now: What time it is, in seconds; real ones, whatever clock the caller has: it is about processors.
         pause: Lets other threads, of any process, have the processor, and Python.
     """
 
@@ -51,16 +52,17 @@ class AdaptiveSpin:
         self._began = self._came = -math.inf  # the last wait; when it ended
         self._quick = False  # whether that was soon
 
-    def wait(self, is_coming: Callable[[], bool] | None = None) -> bool:
+    def wait(self, is_coming: Callable[[], bool] | None = None, at_most: float = math.inf) -> bool:
         """Begin to wait: return whether a message is there now, after a moment at the most; else it is time to sleep.
 
         Args:
             is_coming: Says, for less than a look at the socket costs, whether it is on its way; None: nobody can tell.
+            at_most: Seconds that there are for it.
         """
         self._began = now = self._now()
         if not self._quick or now - self._came > self._limit:
             return False
-        get, pause, clock, until = self._get, self._pause, self._now, now + self._limit
+        get, pause, clock, until = self._get, self._pause, self._now, now + min(self._limit, at_most)
         # A pause comes first, and often: what this end has just sent is with ZeroMQ's thread, which may need the processor.
         while is_coming is not None and not is_coming():
             pause()

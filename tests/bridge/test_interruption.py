@@ -295,6 +295,43 @@ def test_code_that_is_traced_goes_on_after_an_interrupt() -> None:
     assert done.stderr.endswith("CallInterrupted: the call was cancelled, or its deadline has passed\n")
 
 
+COLLECTED = """
+import gc
+from bridge.interpreter.thread_window import ThreadWindow
+
+class Words:
+    cancelled = 5
+
+def collected(*_):
+    for _ in range(2):
+        pass
+
+def once():
+    window = ThreadWindow(Words())
+    window.open = 5
+    try:
+        try:
+            window.on_sigint()
+        finally:
+            window.open = 0
+            window.take_back()
+    except BaseException:
+        window.take_back()
+
+gc.callbacks.append(collected)
+gc.set_threshold(1)
+for _ in range(2000):
+    once()
+print("done")
+"""
+
+
+def test_what_is_taken_back_may_strike_in_what_the_collector_runs() -> None:
+    """Which loses any exception; the thread goes on all the same."""
+    done = run(COLLECTED)
+    assert (done.stdout, done.returncode) == ("done\n", 0), done.stderr[-2000:]
+
+
 def test_in_a_lane_beside_others_a_result_is_kept_and_the_next_call_can_be_interrupted(words: Words) -> None:
     """The interrupt comes while the call is in C and returns: its result counts, and nothing is left for what comes next."""
     gate = threading.Lock()

@@ -176,7 +176,9 @@ def test_the_options_are_those_of_zmq() -> None:
         assert zmq_options.option(number)._opt_type == zmq.SocketOption(number)._opt_type.name
     for kind in type(zmq.SocketOption.FD._opt_type):
         assert getattr(zmq_options.Kinds, kind.name) == kind.name
-    assert light_zmq.ETERM == zmq.ETERM
+    for mine in (light_zmq.EAGAIN, light_zmq.ETERM):
+        theirs = zmq.constants.Errno(mine)
+        assert (theirs.name, theirs.value) == (mine.name, mine)
     with pytest.raises(ValueError, match="9999"):
         zmq_options.option(9999)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ import pytest
 import zmq
 from bridge_house import House
 
+from bridge.errors import CallDeadline
 from bridge.interpreter import sockets
 from bridge.interpreter.interruption import Window
 from bridge.interpreter.lane import Lane
@@ -135,6 +137,7 @@ def test_the_interpreter_does_as_its_options_say(house: House, options: dict[str
     life.call(eval, "1")
     several = life.call(eval, "len(__import__('os').sched_getaffinity(0)) > 1")
     assert tuple(life.call(eval, SPIN)) == (limit if several else 0.0, True, True)
+    assert life.interpreter.channel.wires.spin._limit == options.get("spin", 0.0)
 
 
 def test_the_end_comes_before_a_call_that_is_there(tmp_path: Path, no_leaks: None) -> None:
@@ -179,7 +182,7 @@ class Spin:
         self.asked: list[str] = []
         self.told: Callable[[], bool] | None = None
 
-    def wait(self, is_coming: Callable[[], bool] | None = None) -> bool:
+    def wait(self, is_coming: Callable[[], bool] | None = None, at_most: float = math.inf) -> bool:
         self.told = is_coming
         self.asked.append("wait")
         return self.look()
@@ -201,4 +204,23 @@ def test_a_caller_waits_awake_first_and_says_when_its_answer_came(
     assert life.call(abs, -1) == 1
     assert spin.asked == ["wait", "came"]
     assert spin.told is not None
-    assert spin.told(), "the call is finished"
+    while not spin.told():  # that it is finished the interpreter notes a moment after its answer
+        pass
+
+
+def test_no_longer_than_there_is_time() -> None:
+    """A limit beyond the call's deadline gives it no more time."""
+    socket = Socket(limit=0.01)
+    socket.wait(0.0001)
+    socket.comes_at = math.inf
+    assert not socket.spin.wait(at_most=0.0005)
+    assert socket.pauses == pytest.approx(50, abs=2)
+
+
+@pytest.mark.parametrize("spin", [0.0, 0.01])
+def test_a_deadline_is_kept_by_who_is_awake(house: House, spin: float) -> None:
+    """An answer that comes after it, while its caller would still be awake, is not taken."""
+    life = house.ready(spin=spin)
+    assert [life.call(abs, -1) for _ in range(3)] == [1, 1, 1]
+    with pytest.raises(CallDeadline):
+        life.call(time.sleep, 0.005, timeout=0.001)
