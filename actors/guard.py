@@ -30,18 +30,11 @@ class Guard:
         self._gates: list[tuple[Callable[[], bool], threading.Lock]] = []  #: what is waited for, and by whom
 
     def do(self, operation: Callable[[*Ts], T], *args: *Ts) -> T:
-        """Run *operation* of the books, which are whole, under the lock, and open the gates of who waited for what it brought."""
-        with self._lock:
-            # Whatever strikes between two of these lines, an interrupt or a tracer: what it leaves torn is mended by the next.
-            if self._torn:
-                self._books.mend()
-            self._torn = True
-            self._books.expire()
-            result = operation(*args)
-            if self._gates:
-                self._open_gates()
-            self._torn = False
-            return result
+        """Run *operation* of the books under the lock."""
+        # On one line: whatever strikes between lines, an interrupt or a tracer, strikes before the lock is taken,
+        # inside the operation, or after the release. With two, Python goes back to the first one for the release, and
+        # what strikes there leaves it locked for ever.
+        with self._lock: return self._whole(operation, *args)  # fmt: skip  # noqa: E701
 
     def wait(self, clock: Clock | None, reached: Callable[[], bool], timeout: float) -> bool:
         """Wait until *reached*, which is asked under the lock after each operation; at most *timeout* seconds.
@@ -66,11 +59,18 @@ class Guard:
             self.do(self._unwatch, watched)
         return self.do(reached)
 
-    def _open_gates(self) -> None:
-        """Let those go on who waited for what is there now."""
-        for waited_for in [each for each in self._gates if each[0]()]:
+    def _whole(self, operation: Callable[[*Ts], T], *args: *Ts) -> T:
+        """Run *operation* on books that are whole, and open the gates of those who waited for what it brought."""
+        if self._torn:
+            self._books.mend()
+        self._torn = True
+        self._books.expire()
+        result = operation(*args)
+        for waited_for in [each for each in self._gates if each[0]()] if self._gates else ():
             open_gate(waited_for[1])
             self._gates.remove(waited_for)
+        self._torn = False
+        return result
 
     def _unwatch(self, watched: tuple[Callable[[], bool], threading.Lock]) -> None:
         if watched in self._gates:
