@@ -26,7 +26,7 @@ __all__ = ["Calling", "leave", "outcome_of", "time_left"]
 T = TypeVar("T")
 
 
-def outcome_of(error: Exception, lease: Lease) -> Outcome:
+def outcome_of(error: BaseException, lease: Lease) -> Outcome:
     """Return what the request of *lease* is counted under, which had been sent to its worker and ended with *error*."""
     if not isinstance(error, BridgeError) and not lease.clean:
         return Outcome.CANCELLED  # no answer, but raised in its caller, who left in the midst of the call

@@ -99,5 +99,13 @@ class CallFuture(Future[T]):
                 else:
                     waiter.add_exception(self)
             self._condition.notify_all()
-        self._invoke_callbacks()  # type: ignore[attr-defined]
+        self._tell_callbacks()
         self._abandon = None
+
+    def _tell_callbacks(self) -> None:
+        """Run them as the standard library's futures do, but that a SystemExit of one is its own: others need the thread."""
+        for callback in self._done_callbacks:  # type: ignore[attr-defined]
+            try:
+                callback(self)
+            except BaseException:
+                states.LOGGER.exception("exception calling callback for %r", self)

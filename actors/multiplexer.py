@@ -180,7 +180,7 @@ class Multiplexer:
             except Exception as error:
                 self._settle(submission, error, None)
 
-    def _settle(self, submission: Submission, error: Exception | None, result: Any) -> None:
+    def _settle(self, submission: Submission, error: BaseException | None, result: Any) -> None:
         """It has ended: count it, give the worker to the next, and tell. At times in a helper's thread."""
         submission.run = None
         if error is None:

@@ -92,7 +92,7 @@ class Interpreter:
         self._group = placement.group
         self._control = ControlChannel(hub, launched.control, identity)
         self._connections = Connections(hub, self, launched.connections)
-        self._output = Output(hub, self, placement.outputs, self._print)
+        self._output = Output(hub, self, placement.outputs, self._print, options.secrets)
         self._handshake = Handshake(
             incarnation=self.incarnation, nonce=identity.nonce, pid=self.pid,
             control=launched.control, data=launched.data,

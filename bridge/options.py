@@ -186,7 +186,7 @@ class InterpreterOptions:
             a small call takes from a third to two thirds of the time where the two ends have a processor each, and half as
             much again where they have to share one. 0: none of that; at most 0.01.
         graces: How a call is ended that overran its deadline, or was cancelled.
-        secrets: Texts that no error, marker or log record out of it shows. An exception that holds one is described only.
+        secrets: Texts that no error, marker, log record, report or line of output out of it shows. An exception that holds one is described only.
         log_level: From which level on the records of its ``logging`` become ``LogRecord`` events while a call runs; None:
             none do. They are taken from its root logger, which then has a handler: ``logging.basicConfig`` does nothing.
         codec: "pickle"; or "json", for an interpreter that is not trusted, or does not trust its service: calls, results and

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from bridge.errors import (
     AdapterSetUpFailed,
@@ -25,6 +25,11 @@ from bridge.wire.frames import Fault
 __all__ = ["cancelled_of", "decode_plain_result", "decode_result", "error_of"]
 
 
+#: What users' code raises while it is rebuilt, a module that ends its program at import included. Not a KeyboardInterrupt,
+#: which may be the caller's own.
+_REBUILDING: Final = (Exception, SystemExit)
+
+
 def decode_result(label: str, frames: Sequence[memoryview]) -> Any:
     """Return the result in the frames of a RESULT.
 
@@ -33,7 +38,7 @@ def decode_result(label: str, frames: Sequence[memoryview]) -> Any:
     """
     try:
         return codec.loads_at_home(frames)
-    except Exception as error:
+    except _REBUILDING as error:
         raise NotPicklable(
             f"the result of {label}", f"it cannot be rebuilt in the caller's process ({_brief(error)})",
             "Make its class importable here, or return plain values",
@@ -116,7 +121,7 @@ def _exception(frames: Sequence[memoryview]) -> tuple[Exception | None, str]:
     """Return the exception in *frames*; without one, why there is none."""
     try:
         raised = codec.loads_at_home(frames)
-    except Exception as error:  # the constructors of users' exceptions raise what they like
+    except _REBUILDING as error:  # the constructors of users' exceptions raise what they like
         return None, (
             f"it cannot be rebuilt in the caller's process ({_brief(error)}); make its class importable here, and see"
             " that what its __reduce__ tells is enough to rebuild it"

@@ -9,10 +9,11 @@ import contextlib
 import functools
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, final
 
 from bridge.hub import Hub, Resident
+from bridge.wire.redaction import Redactor
 
 __all__ = ["Output", "OutputTail", "OutputText"]
 
@@ -35,9 +36,14 @@ class OutputText(NamedTuple):
 
 @final
 class OutputTail:
-    """The last 50 lines, at most 8 KiB, of both streams together. Fed by one thread, read by any."""
+    """The last 50 lines, at most 8 KiB, of both streams together. Fed by one thread, read by any.
 
-    def __init__(self) -> None:
+    Args:
+        redact: Takes what must not be shown out of a line.
+    """
+
+    def __init__(self, redact: Callable[[str], str] = str) -> None:
+        self._redact = redact
         self._lines: deque[str] = deque()
         self._size = 0
         self._unfinished: dict[str, bytes] = {}
@@ -61,7 +67,7 @@ class OutputTail:
         return tuple(self._lines)
 
     def _add(self, stream: str, line: bytes) -> OutputText:
-        text = line[:_LONGEST].rstrip(b"\r").decode("utf-8", "replace")
+        text = self._redact(line[:_LONGEST].rstrip(b"\r").decode("utf-8", "replace"))
         self._lines.append(text)
         self._size += len(text)
         while len(self._lines) > _LINES or self._size > _BYTES:
@@ -78,16 +84,23 @@ class Output:
         owner: Whose they are; hears of a failure.
         pipes: By stream; they do not block.
         tell: Told of each line.
+        secrets: What no line shows. One that was written in two lines, or is cut by the end of a line that is too long, is
+            not found.
     """
 
     def __init__(
-        self, hub: Hub, owner: Resident, pipes: Mapping[str, int], tell: Callable[[OutputText], None]
+        self,
+        hub: Hub,
+        owner: Resident,
+        pipes: Mapping[str, int],
+        tell: Callable[[OutputText], None],
+        secrets: Sequence[str] = (),
     ) -> None:
         self._hub = hub
         self._owner = owner
         self._pipes = dict(pipes)
         self._tell = tell
-        self.tail = OutputTail()
+        self.tail = OutputTail(Redactor(secrets))
 
     def watch(self) -> None:
         """Begin to read."""

@@ -37,7 +37,7 @@ class Run:
     channel: ChannelFace
     turn: TurnFace
     #: Told once what came of it, an error or the result; in the board's thread, or in one of its helpers.
-    done: Callable[[Exception | None, Any], None]
+    done: Callable[[BaseException | None, Any], None]
 
 
 @final
@@ -144,7 +144,7 @@ class Switchboard:
         *,
         timeout: float,
         on_progress: Callable[[Progress], None],
-        done: Callable[[Exception | None, Any], None],
+        done: Callable[[BaseException | None, Any], None],
     ) -> Run:
         """Begin a call, and tell *done* when it has ended.
 
@@ -210,7 +210,7 @@ class Switchboard:
     def _end(self, run: Run) -> None:
         try:
             result = run.channel.complete(run.turn)
-        except Exception as error:
+        except BaseException as error:  # of this call alone: nobody presses Ctrl-C in this thread
             run.done(error, None)
         else:
             run.done(None, result)

@@ -130,6 +130,11 @@ class Lane:
             self._side.tell(call_id)
 
     def _send_report(self, call_id: int, report: bytes) -> None:
+        if self._spec.secrets:
+            # Not at the top: few workers have any.
+            from bridge.wire.redaction import Redactor
+
+            report = Redactor(self._spec.secrets)(report.decode()).encode()
         exchange.send(self._data, Kind.PROGRESS, self._spec.incarnation, call_id, [report], block=True)
 
     def _offer_record(self, call_id: int, record: bytes) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, final
 
 from bridge.interpreter import unrun, zmq_options
 
-__all__ = ["FLAGS", "Zmq", "import_zmq"]
+__all__ = ["EAGAIN", "ETERM", "FLAGS", "Errno", "Zmq", "import_zmq"]
 
 #: What Cython's functions look up, with CPython's values.
 FLAGS: Final = {

@@ -36,7 +36,7 @@ class BootSpec(NamedTuple):
     limits: Sequence[
         Sequence[str | int]
     ] = ()  #: soft limits, each a name of `resource` without RLIMIT_, and a number
-    secrets: Sequence[str] = ()  #: what no error, marker or log record of the child shows
+    secrets: Sequence[str] = ()  #: what no error, marker, log record or report of the child shows
     log_level: str | None = None  #: from which level on log records are sent; None: none are
     codec: str = "pickle"  #: how calls and answers are written; "json": nothing is unpickled
     allowed: Sequence[str] = ()  #: with "json", what may be called, each module:name

@@ -1,4 +1,4 @@
-"""Declared secrets out of texts that people read: errors, log records, markers.
+"""Declared secrets out of texts that people read: errors, log records, reports, markers, and what a process has written.
 
 What is computed with is not touched: arguments and results go as they are.
 """

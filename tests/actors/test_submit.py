@@ -462,3 +462,49 @@ def test_a_thread_that_fails_is_replaced_and_every_future_told(no_leaks: None) -
             pass
         assert pool.wait_ready(PATIENCE)
         assert pool.submit(abs, -2).result(PATIENCE) == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"), [(SystemExit, NotPicklable), (KeyboardInterrupt, KeyboardInterrupt)]
+)
+def test_a_result_that_ends_programs_is_its_own_calls_end(
+    kind: type[BaseException], told: type[BaseException], no_leaks: None, tmp_path: Path
+) -> None:
+    """It does so when it is rebuilt, in the thread that serves all submitted calls: the others and the next go on."""
+    with Pool(workers=2) as pool, gates(tmp_path) as gate:
+        neighbour = pool.submit(work.wait_at, str(at := next(gate)))
+        at.reached()
+        ended = pool.submit(work.ending_its_reader, kind)
+        with pytest.raises(told, match="STAGE is not set"):
+            ended.result(PATIENCE)
+        at.open()
+        assert neighbour.result(PATIENCE) is None
+        assert pool.submit(abs, -1).result(PATIENCE) == 1
+        assert pool.status().deaths == 0
+
+
+def test_a_result_that_ends_programs_does_not_end_its_callers(no_leaks: None) -> None:
+    """A direct call is told what it is, like any result that cannot be rebuilt here."""
+    with Pool(workers=1) as pool:
+        with pytest.raises(NotPicklable, match="SystemExit: STAGE is not set"):
+            pool.call(work.ending_its_reader, SystemExit)
+        assert pool.call(abs, -1) == 1
+
+
+def test_a_callback_that_ends_programs_ends_nothing(
+    no_leaks: None, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged as the standard library logs what callbacks raise; the other callbacks and calls go on."""
+    called = threading.Event()
+
+    def leave(_: object) -> None:
+        raise SystemExit("of a callback")
+
+    with Pool(workers=1) as pool, gates(tmp_path) as gate:
+        future = pool.submit(work.wait_at, str(at := next(gate)))
+        future.add_done_callback(leave)
+        future.add_done_callback(lambda _: called.set())
+        at.open()
+        assert called.wait(PATIENCE)
+        assert pool.submit(abs, -1).result(PATIENCE) == 1
+    assert "exception calling callback" in caplog.text

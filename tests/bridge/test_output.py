@@ -6,6 +6,7 @@ import bridge_functions as there
 import pytest
 from bridge_house import House, Life
 
+from bridge.interpreter import report
 from bridge.output import OutputTail
 
 
@@ -71,3 +72,20 @@ def test_streams_do_not_mix() -> None:
 def test_what_is_no_utf8_is_shown() -> None:
     """Bytes that do not decode are replaced, not raised over."""
     assert OutputTail().feed("stdout", b"\xff\n")[0].text == "\N{REPLACEMENT CHARACTER}"
+
+
+@pytest.mark.promise("graceful-serialisation")
+@pytest.mark.parametrize(("secrets", "shown"), [(["hunter2!"], False), ([], True)])
+def test_no_secret_in_what_is_told_of_a_worker(house: House, secrets: list[str], shown: bool) -> None:
+    """Neither in a line of its output, nor in a report's note, nor in the account of its death; the twin shows it."""
+    life = house.ready(secrets=secrets)
+    notes: list[str] = []
+    life.call(print, "password hunter2! of")
+    life.call(report, 1, 2, "with hunter2!", on_progress=lambda progress: notes.append(progress.note))
+    line = life.line("password")
+    life.interpreter.kill("for the test")
+    certificate = life.death()
+
+    assert ["hunter2!" in text for text in (line.text, *notes, certificate.as_json())] == [shown] * 3
+    assert line.text.endswith(" of")
+    assert any("password" in each for each in certificate.last_output)

@@ -113,3 +113,22 @@ def after(seconds: float, value: Any) -> Any:
         report(0)
         time.sleep(seconds)
     return value
+
+
+class EndsItsReader:
+    """What raises an exception that ends programs, in whichever process it is rebuilt."""
+
+    def __init__(self, kind: type[BaseException]) -> None:
+        self.kind = kind
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _end_the_reader, (self.kind,)
+
+
+def _end_the_reader(kind: type[BaseException]) -> None:
+    raise kind("STAGE is not set")
+
+
+def ending_its_reader(kind: type[BaseException]) -> EndsItsReader:
+    """Return one."""
+    return EndsItsReader(kind)
