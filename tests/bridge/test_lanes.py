@@ -121,7 +121,7 @@ def test_a_call_can_ask_whether_it_is_to_end(house: House, callers: ThreadPoolEx
     """It is told of its own end and of nobody else's."""
     graces = Graces(flag=PATIENCE, interrupt=PATIENCE, terminate=PATIENCE)
     calls = Calls(house.ready(threads=LANES, graces=graces), callers)
-    first, second = calls.begin(0, there.asked), calls.begin(3, there.asked, timeout=0.05)
+    first, second = calls.begin(0, there.asked), calls.begin(3, there.asked, timeout=2.0)
 
     with pytest.raises(CallDeadline):
         second.result(PATIENCE)
